@@ -1,0 +1,12 @@
+"""The `librarian` command. Worker processes import this module again, so it must stay tiny."""
+
+
+def main() -> None:
+    """Run the command line."""
+    from librarian_cli.cli import librarian
+
+    librarian()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Vectors for chunks and queries. One file per embedder."""
