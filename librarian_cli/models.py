@@ -92,6 +92,7 @@ class Part:
     """A run of consecutive pages of one file, in reading order, as a reader yields them.
 
     `first_page` is the 0-based index of `pages[0]`; warnings are short words such as `needs-ocr`.
+    `paged` says that `pages` are printed pages (PDF), not sections.
     """
 
     first_page: int
@@ -99,6 +100,7 @@ class Part:
     headings: tuple[Heading, ...] = ()
     page_marks: tuple[PageMark, ...] = ()
     warnings: tuple[str, ...] = ()
+    paged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,3 +165,123 @@ class SchemaProposal:
     kind: str
     collection: str
     confidence: Mapping[str, Confidence] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """One content and what is known of it. `row` is its number inside one library, `id` the SHA-256 of its bytes."""
+
+    row: int
+    id: str
+    size: int
+    format: str
+    status: str
+    reason: str
+    detail: str
+    title: str
+    author: str
+    language: str
+    kind: str
+    collection: str
+    page_count: int | None
+    chars: int
+    text_bytes: int
+    text_sha256: str | None
+    first_chunk: int | None
+    chunks: int
+    trust_score: float | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A file that the scan found, with the root under which it was found. All paths are bytes."""
+
+    root: bytes
+    path: bytes
+    """Relative to root."""
+    size: int
+    mtime_ns: int
+    device: int
+    inode: int
+
+    @property
+    def absolute(self) -> bytes:
+        """The whole path."""
+        return self.root.rstrip(b"/") + b"/" + self.path
+
+    @property
+    def source(self) -> Source:
+        """The file as a reader opens it."""
+        return Source(self.absolute, self.size, self.mtime_ns, self.device, self.inode)
+
+
+@dataclass(frozen=True, slots=True)
+class FileOutcome:
+    """What became of one file in one job. `outcome` is one of the words of `OUTCOMES`."""
+
+    path: bytes
+    outcome: str
+    reason: str
+    detail: str
+    book: str | None
+    seconds: float
+
+    @property
+    def text(self) -> str:
+        """The outcome with its reason, as people read it."""
+        return f"{self.outcome}:{self.reason}" if self.reason else self.outcome
+
+
+OUTCOMES = ("ok", "ok-with-warning", "failed", "skipped", "duplicate", "unchanged", "waiting")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A claimed task: one stage of one book (or of the library, `book_row` None), fenced by `token`."""
+
+    id: int
+    book_row: int | None
+    stage: str
+    job: int
+    token: int
+    attempts: int
+    deliveries: int
+    memory_faults: int
+    alone: bool
+    cost: float
+
+
+@dataclass(frozen=True, slots=True)
+class Chunked:
+    """How a book's text is cut: its chapters, and offsets such that text[cuts[i]:cuts[i+1]] are the chunks."""
+
+    chapters: tuple[Chapter, ...]
+    cuts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """The evidence on one stored book. Gates are facts that must hold; reasons say what each lost point is for."""
+
+    trust_score: float
+    gates: Mapping[str, bool]
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage that answers a query. `score` is comparable within one result only."""
+
+    book: str
+    title: str
+    author: str
+    chapter: str
+    page: str | None
+    chunk: str
+    start_char: int
+    end_char: int
+    score: float
+    text: str
+    snippet: str
+    path: bytes

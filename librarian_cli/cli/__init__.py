@@ -1,0 +1,78 @@
+"""The command line: parses, calls one method of `app.Librarian`, renders. One file per group of commands.
+
+Commands are imported when they are asked for, and their bodies import the rest, so that `--help` is quick.
+"""
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from librarian_cli import __version__
+from librarian_cli.cli.context import Settings
+from librarian_cli.errors import LibrarianError
+
+COMMANDS = {
+    "ingest": "ingest",
+    "search": "search",
+    "books": "books",
+    "show": "books",
+    "text": "books",
+    "files": "books",
+    "remove": "books",
+    "status": "library",
+    "check": "library",
+    "config": "config",
+}
+"""Command -> module of this package that defines it, in the order in which help lists them."""
+
+EPILOG = """\b
+Exit codes: 0 all well; 1 a fault of Librarian's; 2 wrong usage; 3 some books failed; 4 the machine or the
+library fails; 11 the library is locked; 130, 143 ended by Ctrl-C or SIGTERM.
+"""
+
+
+class _Group(click.Group):
+    """Imports a command's module on demand, and turns our errors into messages and exit codes."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"librarian_cli.cli.{COMMANDS[cmd_name]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().main(*args, **kwargs)
+        except LibrarianError as exc:
+            click.echo(f"librarian: {exc}", err=True)
+            sys.exit(exc.exit_code)
+        except BrokenPipeError:
+            # The reader of our output has had enough. Python would complain once more when it flushes at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(0)
+
+
+@click.group(
+    cls=_Group, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.option("--library", metavar="PATH", help="The library's folder. [env: LIBRARIAN_LIBRARY]")
+@click.option("-q", "--quiet", is_flag=True, help="Print results and errors only.")
+@click.option("-v", "--verbose", count=True, help="Say more; twice for debugging.")
+@click.version_option(__version__, "-V", "--version", prog_name="librarian")
+@click.pass_context
+def librarian(ctx: click.Context, library: str | None, quiet: bool, verbose: int) -> None:
+    """Turn a folder of books into one searchable, verified library.
+
+    \b
+    librarian ingest ~/Books            take in what is new or changed
+    librarian search "tidal forces"     the passages, with book, chapter and page
+    librarian status                    what waits, what runs, what failed
+    """
+    ctx.obj = Settings(library=library, quiet=quiet, verbose=verbose)

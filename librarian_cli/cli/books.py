@@ -1,0 +1,202 @@
+"""`librarian books`, `show`, `text`, `files` and `remove`."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from librarian_cli.cli.context import Settings, json_option, pass_settings
+
+if TYPE_CHECKING:
+    from librarian_cli.app import BookDetails
+
+_OUTCOMES = ("ok", "ok-with-warning", "failed", "skipped", "duplicate", "unchanged", "waiting")
+_SORTS = ("title", "author", "trust", "size", "added")
+_STATUSES = ("ok", "ok-with-warning", "failed", "waiting", "pending")
+_ID_CHARS = 12
+
+
+@click.command()
+@click.option(
+    "--sort", type=click.Choice(["title", "author", "trust", "size", "added"]), default="title", show_default=True
+)
+@click.option(
+    "--status", type=click.Choice(["ok", "ok-with-warning", "failed", "waiting", "pending"]), help="Only these."
+)
+@json_option
+@pass_settings
+def books(settings: Settings, *, sort: str, status: str | None, as_json: bool) -> None:
+    """List the books of the library."""
+    from librarian_cli.cli import render
+
+    with settings.open() as librarian:
+        chosen = (item for item in librarian.books(sort) if status in (None, item.book.status))
+        if as_json:
+            render.document({"books": (_as_json(item) for item in chosen)})
+            return
+        rows = [_row(item) for item in chosen]
+    header = ("BOOK", "TITLE", "AUTHOR", "LANG", "FORMAT", "PAGES", "CHAPTERS", "TRUST", "STATUS")
+    if rows:
+        render.echo(render.table(rows, header, right=(5, 6, 7)))
+    else:
+        render.echo("No books here. `librarian ingest FOLDER` takes some in.", err=True)
+
+
+@click.command()
+@click.argument("book")
+@json_option
+@pass_settings
+def show(settings: Settings, *, book: str, as_json: bool) -> None:
+    """Show all that is known of BOOK (its id, or the beginning of it)."""
+    from librarian_cli.cli import render
+
+    with settings.open() as librarian:
+        details = librarian.show(book)
+    if as_json:
+        render.document({**_as_json(details), **_details_json(details)})
+    else:
+        _print_details(details)
+
+
+@click.command()
+@click.argument("book")
+@click.option("--chapter", type=click.IntRange(1), metavar="N", help="Only its chapter N, as `show` counts them.")
+@click.option("--page", metavar="PAGE", help="Only this page (its label, or its number).")
+@pass_settings
+def text(settings: Settings, *, book: str, chapter: int | None, page: str | None) -> None:
+    """Print the text of BOOK, or of a passage BOOK:start-end."""
+    from librarian_cli.cli import render
+
+    with settings.open() as librarian:
+        found = librarian.text(book, chapter=chapter, page=page)
+    render.echo(render.escape(found, lines=True).rstrip("\n"))
+
+
+@click.command()
+@click.option("--outcome", type=click.Choice(_OUTCOMES), help="Only files that ended so.")
+@click.option("--job", type=click.IntRange(1), metavar="ID", help="As it was in this job.")
+@json_option
+@pass_settings
+def files(settings: Settings, *, outcome: str | None, job: int | None, as_json: bool) -> None:
+    """List every file seen, with what became of it and why."""
+    from librarian_cli.cli import render
+
+    with settings.open() as librarian:
+        found = librarian.files(outcome=outcome, job=job)
+        if as_json:
+            shown = ({"path": render.path_text(f.path), "outcome": f.outcome, "reason": f.reason, "detail": f.detail,
+                      "book": f.book} for f in found)  # fmt: skip
+            render.document({"files": shown})
+            return
+        for item in found:
+            detail = f"  ({item.detail})" if item.detail else ""
+            render.echo(f"{item.text:<28}  {render.escape(item.path)}{render.escape(detail)}")
+
+
+@click.command()
+@click.argument("book", nargs=-1, required=True)
+@pass_settings
+def remove(settings: Settings, *, book: tuple[str, ...]) -> None:
+    """Forget each BOOK. Its file stays, and is ignored until `ingest --force`."""
+    from librarian_cli.cli import render
+
+    with settings.open() as librarian:
+        for gone in librarian.remove(book):
+            render.echo(f"removed {gone.id[:_ID_CHARS]}  {render.escape(gone.title)}")
+
+
+def _row(item: "BookDetails") -> tuple[str, ...]:
+    from librarian_cli.cli import render
+
+    book = item.book
+    return (
+        book.id[:_ID_CHARS],
+        render.shorten(render.escape(book.title), 44),
+        render.shorten(render.escape(book.author), 24),
+        book.language,
+        book.format,
+        str(book.page_count or ""),
+        str(len(item.chapters) or ""),
+        "" if book.trust_score is None else f"{book.trust_score:.2f}",
+        render.shorten(f"{book.status}:{book.reason}" if book.reason else book.status, 32),
+    )
+
+
+def _as_json(item: "BookDetails") -> dict[str, Any]:
+    from librarian_cli.cli import render
+
+    book = item.book
+    return {
+        "id": book.id,
+        "title": book.title,
+        "author": book.author,
+        "language": book.language,
+        "format": book.format,
+        "pages": book.page_count,
+        "chapters": len(item.chapters),
+        "chunks": book.chunks,
+        "trust_score": book.trust_score,
+        "status": f"{book.status}:{book.reason}" if book.reason else book.status,
+        "paths": [render.path_text(path) for path in item.paths],
+    }
+
+
+def _details_json(item: "BookDetails") -> dict[str, Any]:
+    audit = item.audit
+    return {
+        "chapter_list": [
+            {
+                "title": chapter.title,
+                "level": chapter.level,
+                "page": item.page_of(chapter.start_char),
+                "start_char": chapter.start_char,
+                "end_char": chapter.end_char,
+            }
+            for chapter in item.chapters
+        ],
+        "audit": audit
+        and {"trust_score": audit.trust_score, "gates": dict(audit.gates), "reasons": list(audit.reasons)},
+    }
+
+
+def _print_details(item: "BookDetails") -> None:
+    from librarian_cli.cli import render
+
+    book = item.book
+    render.echo(click.style(render.escape(book.title), bold=True))
+    pages = f", {book.page_count} pages" if book.page_count else ""
+    facts = {
+        "author": book.author,
+        "id": book.id,
+        "status": f"{book.status}:{book.reason}" if book.reason else book.status,
+        "detail": book.detail,
+        "format": f"{book.format}, {render.size(book.size)}"
+        + (f", {book.page_count} pages" if book.page_count else ""),
+        "text": f"{book.chars:,} characters in {book.chunks} passages",
+        "language": book.language,
+        "kind": book.kind,
+        "collection": book.collection,
+    }
+    for name, value in facts.items():
+        if value:
+            render.echo(f"  {name:<11} {render.escape(value)}")
+    for path in item.paths:
+        render.echo(f"  {'path':<11} {render.escape(path)}")
+    _print_evidence(item)
+    for number, chapter in enumerate(item.chapters, 1):
+        page = item.page_of(chapter.start_char)
+        indent = "  " * chapter.level
+        render.echo(f"{number:>4}{indent}{render.escape(chapter.title)}" + (f"  p. {page}" if page else ""))
+
+
+def _print_evidence(item: "BookDetails") -> None:
+    from librarian_cli.cli import render
+
+    if item.proposal:
+        for name, confidence in item.proposal[1].confidence.items():
+            why = "; ".join(confidence.reasons)
+            render.echo(f"  {'schema':<11} {name}: {confidence.value:.2f}, {render.escape(why)}")
+    if item.audit:
+        gates = ", ".join(f"{name} {'yes' if holds else 'NO'}" for name, holds in item.audit.gates.items())
+        render.echo(f"  {'trust':<11} {item.audit.trust_score:.2f} ({gates})")
+        for reason in item.audit.reasons:
+            render.echo(f"  {'':<11} {render.escape(reason)}")

@@ -1,0 +1,61 @@
+"""`librarian config show`, `set` and `path`."""
+
+from typing import Any
+
+import click
+
+from librarian_cli.cli.context import Settings, json_option, pass_settings
+
+
+@click.group()
+def config() -> None:
+    """Show and change settings (config.toml, LIBRARIAN_* variables)."""
+
+
+@config.command()
+@click.option("--origin", is_flag=True, help="Say where each value comes from.")
+@json_option
+@pass_settings
+def show(settings: Settings, *, origin: bool, as_json: bool) -> None:
+    """Print every setting in effect."""
+    from librarian_cli import config as configuration
+    from librarian_cli.cli import render
+
+    found = configuration.settings({"library.path": settings.library})
+    secret = {item.key for item in found if item.key.startswith("passwords.")}
+    shown = {item.key: "********" if item.key in secret else item.value for item in found}
+    if as_json:
+        render.document({"settings": {item.key: {"value": shown[item.key], "origin": item.origin} for item in found}})
+        return
+    for item in found:
+        note = f"  # {item.origin}" if origin else ""
+        render.echo(f"{item.key} = {render.escape(_toml(shown[item.key]))}{note}")
+
+
+@config.command("set")
+@click.argument("key")
+@click.argument("value")
+def set_(key: str, value: str) -> None:
+    """Set KEY to VALUE in config.toml; comments and order are kept where that can be done."""
+    from librarian_cli import config as configuration
+    from librarian_cli.cli import render
+
+    path, kept = configuration.set_value(key, configuration.check_value(key, value))
+    if not kept:
+        render.echo(f"{path}: comments and layout could not be kept", err=True)
+
+
+@config.command()
+def path() -> None:
+    """Print where config.toml is read from."""
+    from librarian_cli import config as configuration
+    from librarian_cli.cli import render
+
+    render.echo(render.escape(str(configuration.config_path())))
+
+
+def _toml(value: Any) -> str:
+    import tomli_w
+
+    shown = list(value) if isinstance(value, tuple) else value
+    return tomli_w.dumps({"v": shown}).removeprefix("v = ").strip()

@@ -1,0 +1,159 @@
+"""`librarian ingest`."""
+
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from librarian_cli.cli.context import Settings, json_option, pass_settings
+
+if TYPE_CHECKING:
+    from librarian_cli.app import IngestResult, Librarian
+
+_STAGES = ("schema", "extract", "chunk", "audit")
+_SHOWN_FAILURES = 20
+
+
+class _IngestCommand(click.Command):
+    """Lets `--force` stand before a path: only the name of a stage is taken for its value."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        end = args.index("--") if "--" in args else len(args)
+        for place, (word, following) in enumerate(zip(args[:end], [*args[1:], ""], strict=False)):
+            if word == "--force" and following not in _STAGES:
+                args[place] = f"--force={_STAGES[0]}"
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=_IngestCommand)
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=bytes))
+@click.option("--force", type=click.Choice(_STAGES), metavar="[STAGE]", help="Run again, from STAGE on (default: all).")
+@click.option("--yes", is_flag=True, help="Approve every proposal that waits for a person.")
+@click.option("--jobs", "-j", type=click.IntRange(1), metavar="N", help="At most N workers in each stage.")
+@click.option("--include", multiple=True, metavar="GLOB", help="Take these files only.")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave these files out.")
+@click.option("--hidden", is_flag=True, default=None, help="Take hidden files and folders too.")
+@click.option("--min-trust", type=click.FloatRange(0, 1), metavar="X", help="Exit with 3 if a book seen is below X.")
+@click.option("--strict", is_flag=True, help="Exit with 3 for failures of earlier runs as well.")
+@click.option("--progress/--no-progress", default=None, help="Bars; by default on a terminal only.")
+@json_option
+@pass_settings
+def ingest(settings: Settings, /, *, paths: tuple[bytes, ...], as_json: bool, strict: bool, min_trust: float | None, **options: object) -> None:  # fmt: skip  # noqa: E501
+    """Take in what is new or changed below PATHS, then exit.
+
+    Running again is safe, and free for files that did not change. A run that was stopped, even by kill -9, goes on
+    where it was. Source files are never written.
+    """
+    from librarian_cli import discover
+    from librarian_cli.events import Bus
+    from librarian_cli.pipeline.intake import Request
+    from librarian_cli.pipeline.shutdown import Shutdown
+    from librarian_cli.progress import Progress
+
+    roots = tuple(dict.fromkeys(discover.resolve(path) for path in paths))
+    flags = {"ingest.include": options["include"] or None, "ingest.exclude": options["exclude"] or None}
+    bus, shutdown = Bus(), Shutdown()
+    with settings.open({**flags, "ingest.hidden": options["hidden"]}, bus=bus) as librarian:
+        chosen = librarian.config.ingest
+        selection = discover.Selection(chosen.include, chosen.exclude, chosen.hidden)
+        request = Request(roots, selection, options["force"], bool(options["yes"]))  # type: ignore[arg-type]  # click checked it
+        shows = _shows(settings, options["progress"])
+        with shutdown.on_signals(), Progress(bus, shown=shows):
+            result = librarian.ingest(request, jobs=options["jobs"], shutdown=shutdown)  # type: ignore[arg-type]  # likewise
+        _report(librarian, result, as_json=as_json, table=not settings.quiet and (shows or settings.verbose > 0))
+        sys.exit(_exit_code(librarian, result, shutdown.signal, strict=strict, min_trust=min_trust))
+
+
+def _shows(settings: Settings, wish: object) -> bool:
+    return bool(wish) if wish is not None else sys.stderr.isatty() and not settings.quiet
+
+
+def _report(librarian: "Librarian", result: "IngestResult", *, as_json: bool, table: bool) -> None:
+    from librarian_cli.cli import render
+
+    if as_json:
+        render.document(_as_json(librarian, result))
+        return
+    if table:
+        _print_summary(result)
+    failures = librarian.files(job=result.job, outcome="failed")
+    for number, item in enumerate(failures):
+        if number == _SHOWN_FAILURES:
+            render.echo("… and more: `librarian files --outcome failed` lists all", err=True)
+            break
+        detail = f" ({item.detail})" if item.detail else ""
+        line = f"failed  {render.escape(item.path)}: {item.reason}{render.escape(detail)}{_next_step(item.reason)}"
+        render.echo(line, err=True)
+
+
+def _print_summary(result: "IngestResult") -> None:
+    from librarian_cli.cli import render
+
+    words = [f"{count} {word}" for word, count in result.outcomes.items() if count]
+    seen = sum(result.outcomes.values())
+    render.echo(f"{seen} files in {render.duration(result.seconds)}: {', '.join(words) or 'nothing to do'}", err=True)
+    total = f"{result.books} books, {result.chunks:,} passages, {render.size(result.text_bytes)} of text"
+    render.echo(f"The library holds {total}.", err=True)
+    if result.outcomes["waiting"]:
+        render.echo(
+            "Some wait for approval: look with `librarian files --outcome waiting`, then `ingest --yes`.", err=True
+        )
+    if result.interrupted:
+        render.echo("Stopped before all was done; the same command goes on from here.", err=True)
+
+
+def _as_json(librarian: "Librarian", result: "IngestResult") -> dict[str, object]:
+    from librarian_cli.cli import render
+
+    files = (
+        {
+            "path": render.path_text(item.path),
+            "outcome": item.outcome,
+            "reason": item.reason,
+            "book": item.book,
+            "seconds": round(item.seconds, 3),
+        }
+        for item in librarian.files(job=result.job)
+    )
+    return {
+        "job": result.job,
+        "seconds": round(result.seconds, 3),
+        "outcomes": dict(result.outcomes),
+        "files": files,
+        "books": result.books,
+        "chunks": result.chunks,
+        "text_bytes": result.text_bytes,
+    }
+
+
+def _exit_code(
+    librarian: "Librarian", result: "IngestResult", signum: int | None, *, strict: bool, min_trust: float | None
+) -> int:
+    if result.interrupted:
+        return 128 + (signum or signal.SIGINT)
+    failed = result.outcomes["failed"] > 0
+    if strict:
+        failed = failed or librarian.failed_before(result.job)
+    if min_trust is not None:
+        failed = failed or librarian.least_trust(result.job) < min_trust
+    return 3 if failed else 0
+
+
+_NEXT_STEPS = {
+    "encrypted": "give its password under [passwords] in config.toml",
+    "no_text": "it holds images only; run it through OCR first",
+    "corrupt": "get a fresh copy",
+    "empty": "get a fresh copy",
+    "drm": "get a copy without copy protection",
+    "limit": "raise the limit under [read] in config.toml",
+    "timeout": "raise stages.extract.total_seconds, then `ingest --force`",
+    "memory": "raise stages.extract.memory_mb, then `ingest --force`",
+    "crash": "the file kills its reader; it is left alone until it changes",
+    "changed": "run again when it is complete",
+    "internal": "this is our fault; please report it with the output of -v",
+}
+
+
+def _next_step(reason: str) -> str:
+    return f"; {_NEXT_STEPS[reason]}" if reason in _NEXT_STEPS else ""

@@ -1,0 +1,1 @@
+"""Running stages: worker processes and the slots that supervise them, and the coordinator above."""

@@ -1,0 +1,226 @@
+"""From files to books: looks every candidate up, hashes and sniffs what is new, and files its tasks.
+
+    discover.walk -> known? --yes--> seen again, nothing to do
+                        |
+                        no --> [threads: hash, sniff] --> writer: book, tasks, file -- wakes the coordinator
+
+The hash is of the bytes that will be parsed: a file that changes while it is hashed is taken up again later.
+"""
+
+import hashlib
+import os
+import sqlite3
+import stat
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import islice
+
+from librarian_cli import readers
+from librarian_cli.config import Config
+from librarian_cli.discover import Listing, Selection, walk
+from librarian_cli.errors import BookError, FileChanged, ReadError
+from librarian_cli.events import Bus, FilesFound, StagePlanned
+from librarian_cli.models import Candidate, FileOutcome
+from librarian_cli.stages import NEEDS, STAGES, dependents, fingerprints
+from librarian_cli.store import books, files, tasks
+from librarian_cli.store.database import Database
+
+_BLOCK_BYTES = 1 << 20
+_LOOKUP = 256
+_AHEAD = 64
+_SECONDS_PER_BYTE = {"pdf": 3e-7, "epub": 5e-8}
+_OTHER_SECONDS_PER_BYTE = 2e-8
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What one ingest wants: the real paths, which of their files, and what to run again."""
+
+    roots: tuple[bytes, ...]
+    selection: Selection = field(default_factory=Selection)
+    force: str | None = None
+    """A stage: it and what depends on it run again, whatever is stored."""
+    approve: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hashed:
+    """A candidate with its content's identity, or the outcome that it has without being read."""
+
+    candidate: Candidate
+    sha256: str = ""
+    format: str = ""
+    outcome: FileOutcome | None = None
+
+
+class Intake:
+    """One request's scan."""
+
+    def __init__(self, database: Database, config: Config, bus: Bus, *, job: int, wake: Callable[[], None]) -> None:
+        self._database = database
+        self._config = config
+        self._bus = bus
+        self._job = job
+        self._wake = wake
+        self._seen = 0
+        self._new = 0
+
+    def run(self, request: Request, threads: int, stopped: Callable[[], bool]) -> None:
+        """Scan everything that is asked for. Raises: EnvironmentFault: a root cannot be listed."""
+        listings = {root: Listing() for root in request.roots}
+        with ThreadPoolExecutor(threads, thread_name_prefix="librarian-hash") as pool:
+            for root in request.roots:
+                candidates = walk(root, request.selection, listings[root])
+                self._take(candidates, pool, stopped, again=request.force is not None)
+                if stopped():
+                    return
+        for listing in listings.values():
+            self._record_unreadable(listing)
+        self._database.write_now(partial(self._close, request=request, listings=listings))
+        self._bus.publish(FilesFound(self._seen, self._new, finished=True))
+
+    def rescan(self, candidates: Sequence[Candidate]) -> None:
+        """Take up files anew that changed under us."""
+        fresh = []
+        for candidate in candidates:
+            try:
+                status = os.lstat(candidate.absolute)
+            except OSError:
+                continue
+            fresh.append(replace(candidate, size=status.st_size, mtime_ns=status.st_mtime_ns, inode=status.st_ino))
+        for candidate in fresh:
+            self._database.write_now(partial(self._register, hashed=identify(candidate, self._config)))
+        self._wake()
+
+    def _take(
+        self, candidates: Iterable[Candidate], pool: ThreadPoolExecutor, stopped: Callable[[], bool], *, again: bool
+    ) -> None:
+        pending: deque[Future[Hashed]] = deque()
+        for batch in _batched(candidates, _LOOKUP):
+            if stopped():
+                break
+            found = files.known(self._database.reader(), batch)
+            same = [known.id for known in found if known and known.same]
+            self._database.write(partial(files.mark_seen, ids=same, job=self._job))
+            self._seen += len(batch)
+            for candidate, known in zip(batch, found, strict=True):
+                if known is None or not known.same:
+                    pending.append(pool.submit(identify, candidate, self._config))
+                self._file(pending, keep=_AHEAD)
+            self._bus.publish(FilesFound(self._seen, self._new))
+        self._file(pending, keep=0)
+
+    def _file(self, pending: "deque[Future[Hashed]]", keep: int) -> None:
+        """Register results in the order of the files, so that of equal ones the first is the book's path."""
+        while len(pending) > keep:
+            hashed = pending.popleft().result()
+            self._new += 1
+            self._database.write(partial(self._register, hashed=hashed)).add_done_callback(self._registered)
+
+    def _registered(self, future: "Future[int]") -> None:
+        size = 0 if future.exception() else future.result()
+        if size:
+            for stage in STAGES:
+                self._bus.publish(StagePlanned(stage.name, 1, size))
+            self._wake()
+
+    def _register(self, connection: sqlite3.Connection, *, hashed: Hashed) -> int:
+        """Write one file with its book. Returns: the book's size where it is new, else 0."""
+        candidate = hashed.candidate
+        if hashed.outcome:
+            files.record(connection, candidate, self._job, book_row=None, outcome=hashed.outcome)
+            return 0
+        row = books.find_row(connection, hashed.sha256)
+        is_new = row is None
+        if row is None:
+            row = books.add(connection, hashed.sha256, candidate.size, hashed.format)
+            cost = candidate.size * _SECONDS_PER_BYTE.get(hashed.format, _OTHER_SECONDS_PER_BYTE)
+            tasks.add(connection, row, NEEDS, self._job, cost)
+        files.record(connection, candidate, self._job, book_row=row, outcome=None)
+        return candidate.size if is_new else 0
+
+    def _record_unreadable(self, listing: Listing) -> None:
+        for path, why in listing.unreadable:
+            candidate = Candidate(os.path.dirname(path), os.path.basename(path), 0, -1, 0, 0)
+            detail = f"{why}; give yourself the right to list it, then run again"
+            outcome = FileOutcome(path, "skipped", "unreadable", detail, None, 0.0)
+            self._database.write_now(
+                partial(files.record, candidate=candidate, job=self._job, book_row=None, outcome=outcome)
+            )
+
+    def _close(self, connection: sqlite3.Connection, *, request: Request, listings: dict[bytes, Listing]) -> None:
+        """Once everything is seen: what is gone, what else must run, what this job waits for."""
+        for root, listing in listings.items():
+            if not listing.unreadable and self._seen:
+                files.mark_absent(connection, root, self._job)
+        seen = books.seen_in(connection, self._job)
+        if request.force:
+            for row in seen:
+                tasks.rerun(connection, row, request.force, dependents(request.force), self._job)
+        for row, stage in tasks.outdated(connection, self._job, fingerprints(self._config)):
+            tasks.rerun(connection, row, stage, dependents(stage), self._job)
+        if request.approve:
+            waiting = [row for row in seen if books.is_waiting(connection, row)]
+            books.approve_waiting(connection, waiting, "ingest --yes")
+            for row in waiting:
+                tasks.promote(connection, row, NEEDS)
+        tasks.adopt_seen(connection, self._job)
+
+
+def identify(candidate: Candidate, config: Config) -> Hashed:
+    """Sniff and hash one file; what cannot be a book gets its outcome here."""
+    try:
+        return _identify(candidate, config)
+    except BookError as exc:
+        word = "skipped" if exc.reason == "unsupported" else "failed"
+        outcome = FileOutcome(candidate.absolute, word, exc.reason, exc.detail, None, 0.0)
+        return Hashed(candidate, outcome=outcome)
+
+
+def _identify(candidate: Candidate, config: Config) -> Hashed:
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(candidate.absolute, flags)
+    except OSError as exc:
+        raise ReadError("unreadable", f"{exc.strerror}; check the file's permissions, then run again") from exc
+    with open(descriptor, "rb", buffering=0) as stream:  # noqa: PTH123  # it is a descriptor
+        before = os.fstat(descriptor)
+        if not stat.S_ISREG(before.st_mode):
+            raise ReadError("unsupported", "not a regular file")
+        head = stream.read(readers.HEAD_BYTES)
+        sniffed = readers.sniff(head, os.path.basename(candidate.path))
+        if sniffed.format is None:
+            raise ReadError(*_refusal(candidate.path, sniffed.reason))
+        _check_size(before.st_size, sniffed.format, config)
+        digest = hashlib.sha256(head)
+        while block := stream.read(_BLOCK_BYTES):
+            digest.update(block)
+        after = os.fstat(descriptor)
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise FileChanged("it changed while it was being read; run again when it is complete")
+    current = replace(
+        candidate, size=after.st_size, mtime_ns=after.st_mtime_ns, device=after.st_dev, inode=after.st_ino
+    )
+    return Hashed(current, digest.hexdigest(), sniffed.format)
+
+
+def _refusal(path: bytes, reason: str) -> tuple[str, str]:
+    """A file named like a book that is none is broken; any other was never meant for us."""
+    named = os.path.splitext(path)[1].lower() in (b".pdf", b".epub")
+    return ("corrupt", f"not what its name says: {reason}") if named else ("unsupported", reason)
+
+
+def _check_size(size: int, book_format: str, config: Config) -> None:
+    is_text = book_format in ("txt", "md", "html")
+    limit = config.read.max_text_bytes if is_text else config.read.max_document_bytes
+    if size > limit:
+        raise ReadError("limit", f"{size >> 20} MiB, more than the {limit >> 20} MiB allowed for {book_format}")
+
+
+def _batched(items: Iterable[Candidate], count: int) -> Iterator[list[Candidate]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, count)):
+        yield batch

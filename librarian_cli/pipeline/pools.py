@@ -1,0 +1,93 @@
+"""The pools of one run: threads for stages that read the store, supervised processes for those that parse or compute.
+
+Each pool has the name of the stage that sizes it (`[stages.NAME] workers`).
+"""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from librarian_cli.config import Config, StageSettings
+from librarian_cli.pipeline.nursery import Nursery
+from librarian_cli.pipeline.slotpool import Deadline, SlotPool, WorkerLimits
+from librarian_cli.stages import THREAD_POOLS
+
+PRELOAD = ("librarian_cli.stages",)
+PROCESS_POOLS = ("extract", "chunk", "index")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call into a pool, with its limits of time and what to do with parts as they come."""
+
+    function: Callable[..., Any]
+    arguments: tuple[object, ...]
+    deadline: Deadline
+    on_part: Callable[[Any], None] | None = None
+
+
+class Pools:
+    """All pools, opened together and closed together. Worker processes start with their first call."""
+
+    def __init__(self, config: Config, jobs: int | None) -> None:
+        self._nursery = Nursery(PRELOAD)
+        self.slots = worker_counts(config, jobs)
+        self._threads = {
+            name: ThreadPoolExecutor(self.slots[name], thread_name_prefix=f"librarian-{name}") for name in THREAD_POOLS
+        }
+        self._processes = {
+            name: SlotPool(self.slots[name], limits=_limits(settings_of(config, name)), shared_nursery=self._nursery)
+            for name in PROCESS_POOLS
+        }
+
+    def submit(self, pool: str, call: Call) -> "Future[Any]":
+        """Hand a call to a pool."""
+        if pool in self._threads:
+            return self._threads[pool].submit(call.function, *call.arguments)
+        return self._processes[pool].run(call.function, *call.arguments, deadline=call.deadline, on_part=call.on_part)
+
+    def kill(self, pool: str, future: "Future[Any]") -> None:
+        """Stop a call, running or not. A thread's call cannot be stopped; its result is dropped."""
+        if pool in self._processes:
+            self._processes[pool].kill(future)
+        else:
+            future.cancel()
+
+    def close(self, grace_seconds: float = 0.0) -> None:
+        """End all workers, after at most the grace."""
+        for executor in self._threads.values():
+            executor.shutdown(wait=False, cancel_futures=True)
+        for pool in self._processes.values():
+            pool.shutdown(wait=True, cancel_futures=True, grace_seconds=grace_seconds)
+        for executor in self._threads.values():
+            executor.shutdown(wait=True)
+        self._nursery.close()
+
+
+def settings_of(config: Config, stage: str) -> StageSettings:
+    """The settings of a stage."""
+    found: StageSettings = getattr(config.stages, stage)
+    return found
+
+
+def worker_counts(config: Config, jobs: int | None) -> dict[str, int]:
+    """How many workers each pool gets: as set, or one a core; never more than `jobs`."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    counts = {}
+    for name in (*PROCESS_POOLS, *THREAD_POOLS, "schema"):
+        setting = settings_of(config, name).workers
+        wanted = setting if isinstance(setting, int) else cores
+        counts[name] = max(1, min(wanted, jobs or wanted))
+    return counts
+
+
+def deadline(settings: StageSettings, pages: int) -> Deadline:
+    """How long a call over so many pages may take."""
+    total = min(settings.total_seconds + settings.seconds_per_page * pages, settings.max_total_seconds)
+    return Deadline(silence_seconds=settings.silence_seconds, total_seconds=total)
+
+
+def _limits(settings: StageSettings) -> WorkerLimits:
+    return WorkerLimits(memory_bytes=settings.memory_mb << 20, max_tasks=settings.max_tasks_per_child)

@@ -1,0 +1,54 @@
+"""How a run is asked to end: a first signal drains, a second kills.
+
+SIGINT, SIGTERM --handler--> Shutdown.level 1, 2 --wake--> coordinator: claims nothing / kills workers
+"""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Shutdown:
+    """The wish to end, as it grows. Handlers only set it and wake the coordinator."""
+
+    def __init__(self) -> None:
+        self.level = 0
+        self.signal: int | None = None
+        self._wake: Callable[[], None] = lambda: None
+
+    @property
+    def exit_code(self) -> int:
+        """128 + the signal, as shells expect."""
+        return 128 + (self.signal or signal.SIGINT)
+
+    def on_change(self, wake: Callable[[], None]) -> None:
+        """Call `wake` whenever the level rises. It must be safe inside a signal handler."""
+        self._wake = wake
+
+    def request(self, signum: int | None = None) -> None:
+        """Raise the level by one."""
+        self.level += 1
+        self.signal = self.signal or signum
+        self._wake()
+
+    @contextmanager
+    def on_signals(self) -> Iterator[None]:
+        """Take SIGINT and SIGTERM while the block runs; does nothing outside the main thread.
+
+        A shell starts `command &` with SIGINT ignored; whoever sends it on purpose still means it.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        signals = (signal.SIGINT, signal.SIGTERM)
+        previous = [signal.signal(number, self._handle) for number in signals]
+        try:
+            yield
+        finally:
+            for number, handler in zip(signals, previous, strict=True):
+                signal.signal(number, handler)
+
+    def _handle(self, signum: int, frame: FrameType | None) -> None:
+        self.request(signum)

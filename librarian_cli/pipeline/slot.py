@@ -1,0 +1,284 @@
+"""One slot of a pool: the thread that takes calls and supervises the worker that performs them.
+
+Owns: a call's course from the queue to its future, and when a worker is replaced. Must not know stages, books,
+the store or retry policy.
+"""
+
+import concurrent.futures as cf
+import functools
+import pickle
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from librarian_cli import errors
+from librarian_cli.pipeline import deadline, nursery, process, worker
+
+_T = TypeVar("_T")
+
+_START_ATTEMPTS = 5
+_FRESH_SECONDS = 0.05  # a worker that has just answered is not asked whether it lives
+_BACKOFF_SECONDS = 0.05  # doubled after each failed start
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStatus:
+    """One slot for people to look at. The pid is None while it has no worker; a restart replaces a worker."""
+
+    pid: int | None
+    busy: bool
+    tasks_done: int
+    restarts: int
+    peak_rss_bytes: int
+    last_cpu_seconds: float
+
+
+class TaskFuture(cf.Future[_T]):
+    """A future that also tells what its call cost; zero unless a worker answered."""
+
+    cpu_seconds: float = 0.0
+    peak_rss_bytes: int = 0  # of the worker's whole life so far
+
+
+class RemoteTraceback(Exception):
+    """Carries the text of a worker's traceback, as the cause of what was raised there."""
+
+    def __str__(self) -> str:
+        return f"\n{self.args[0]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One submitted call; `parts` grows while it runs."""
+
+    future: TaskFuture[Any]
+    call: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
+    deadline: deadline.Deadline
+    on_part: Callable[[Any], object] | None
+    parts: list[Any] = field(default_factory=list)
+
+    def cancel(self) -> None:
+        """Cancel a call that waits, and wake those who wait for it."""
+        if self.future.cancel():
+            self.future.set_running_or_notify_cancel()
+
+
+class Slot:
+    """A thread and its worker. `kill`, `join` and `status` are for other threads."""
+
+    def __init__(
+        self,
+        calls: "queue.SimpleQueue[Task | None]",
+        abandoned: threading.Event,
+        *,
+        source: nursery.Nursery,
+        limits: worker.WorkerLimits,
+        on_end: Callable[[], None],
+    ) -> None:
+        self._calls = calls
+        self._abandoned = abandoned
+        self._source = source
+        self._limits = limits
+        self._on_end = on_end
+        self._lock = threading.Lock()  # guards _running and _worker, so that a kill hits no other call's worker
+        self._running: cf.Future[Any] | None = None
+        self._worker: process.WorkerProcess | None = None
+        self._killed = threading.Event()  # the running call's; also cuts the wait between two starts short
+        self._starts = self._tasks = self._tasks_of_worker = self._peak_rss_bytes = 0
+        self._rss_bytes = 0
+        self._last_cpu_seconds = self._answered_at = 0.0
+        self._thread = threading.Thread(target=self._run, name="slot", daemon=True)
+        self._thread.start()
+
+    def kill(self, future: cf.Future[Any] | None = None) -> bool:
+        """Kill the worker if it runs this call (any call, by default)."""
+        with self._lock:
+            if self._running is None or future not in (None, self._running):
+                return False
+            self._killed.set()
+            if self._worker is not None:
+                self._worker.kill()
+            return True
+
+    def join(self, timeout_seconds: float | None = None) -> None:
+        """Wait for the thread's end, except from within it."""
+        if self._thread is not threading.current_thread():
+            self._thread.join(timeout_seconds)
+
+    def status(self) -> WorkerStatus:
+        """Describe the slot as it is now."""
+        with self._lock:
+            return WorkerStatus(
+                pid=None if self._worker is None else self._worker.pid,
+                busy=self._running is not None,
+                tasks_done=self._tasks,
+                restarts=max(0, self._starts - 1),
+                peak_rss_bytes=self._peak_rss_bytes,
+                last_cpu_seconds=self._last_cpu_seconds,
+            )
+
+    def _run(self) -> None:
+        while (task := self._calls.get()) is not None:
+            if self._begin(task.future):
+                self._serve(task)
+            else:
+                self._end()
+            del task  # an idle slot must not keep its last book
+        self._retire_worker()
+        self._on_end()
+
+    def _begin(self, future: cf.Future[Any]) -> bool:
+        with self._lock:
+            self._running = future
+            self._killed.clear()
+            if self._abandoned.is_set():
+                self._killed.set()
+        return future.set_running_or_notify_cancel()
+
+    def _end(self) -> bool:
+        """Close the window in which a kill may hit. Returns: whether one did."""
+        with self._lock:
+            self._running = None
+            return self._killed.is_set()
+
+    def _serve(self, task: Task) -> None:
+        """Run one call and settle its future, whatever happens."""
+        healthy = True
+        try:
+            request = worker.pack_request(task.call, deadline.or_for_ever(task.deadline.total_seconds))
+            healthy = False
+            answer = self._perform(task, request)
+            healthy = answer.kind != worker.OUT_OF_MEMORY  # C libraries seldom get over it
+            settle = _settlement(task, answer)
+        except BaseException as exc:  # noqa: BLE001 - pickle and on_part run foreign code, and each future must end
+            settle = functools.partial(task.future.set_exception, exc)
+        if self._end():
+            healthy = False
+            settle = functools.partial(task.future.set_exception, cf.CancelledError("killed while it ran"))
+        if not healthy:
+            self._bury_worker()
+        settle()
+        if self._worn_out():
+            self._retire_worker()
+
+    def _perform(self, task: Task, request: bytes) -> process.Answer:
+        for _ in range(_START_ATTEMPTS):
+            if self._killed.is_set():
+                raise cf.CancelledError
+            child = self._ready_worker()
+            try:
+                return self._converse(child, task, request)
+            except process.Unread:  # it was found dead: nothing ran, so nothing is charged
+                self._bury_worker()
+        raise errors.EnvironmentFault("worker processes end before they take a task; is something killing them?")
+
+    def _converse(self, child: process.WorkerProcess, task: Task, request: bytes) -> process.Answer:
+        watch = deadline.Watch(task.deadline)
+        try:
+            child.send(request, watch.until)
+            while (answer := child.receive(watch.until)).kind == worker.PART:
+                heard_at = time.monotonic()
+                _take_part(task, answer)
+                watch.part_taken(heard_at)
+        except process.Unread:
+            raise
+        except process.Overdue:
+            child.kill()
+            self._bury_worker()
+            raise errors.WorkerTimeout("timeout", watch.verdict(), tuple(task.parts)) from None
+        except process.Died:
+            raise _death(self._bury_worker(), tuple(task.parts)) from None
+        self._record(task.future, answer)
+        return answer
+
+    def _record(self, future: TaskFuture[Any], answer: process.Answer) -> None:
+        future.cpu_seconds = self._last_cpu_seconds = answer.cpu_seconds
+        future.peak_rss_bytes = self._peak_rss_bytes = answer.peak_rss_bytes
+        self._rss_bytes = answer.rss_bytes
+        self._answered_at = time.monotonic()
+        self._tasks += 1
+        self._tasks_of_worker += 1
+
+    def _ready_worker(self) -> process.WorkerProcess:
+        """Return the slot's worker if it lives, else a new one. Raises: EnvironmentFault, CancelledError."""
+        if self._worker is not None:
+            if time.monotonic() < self._answered_at + _FRESH_SECONDS or self._worker.is_alive():
+                return self._worker
+            self._bury_worker()
+        detail = ""
+        for attempt in range(_START_ATTEMPTS):
+            if self._killed.wait(_BACKOFF_SECONDS * 2**attempt if attempt else 0.0):
+                raise cf.CancelledError
+            try:
+                return self._adopt(self._source.start_worker(self._limits))
+            except nursery.StartFailed as exc:
+                detail = str(exc)
+        raise errors.EnvironmentFault(f"no worker process can be started ({detail}); is memory or are processes short?")
+
+    def _adopt(self, child: process.WorkerProcess) -> process.WorkerProcess:
+        with self._lock:
+            self._worker = child
+            self._starts += 1
+            self._tasks_of_worker = 0
+            self._rss_bytes = child.first_rss_bytes
+            if self._killed.is_set():
+                raise cf.CancelledError
+        return child
+
+    def _worn_out(self) -> bool:
+        if self._worker is None:
+            return False
+        growth = self._rss_bytes - self._worker.first_rss_bytes
+        return self._tasks_of_worker >= self._limits.max_tasks or growth > self._limits.max_growth_bytes
+
+    def _retire_worker(self) -> None:
+        if (child := self._release_worker()) is not None:
+            child.retire()
+
+    def _bury_worker(self) -> process.Ending:
+        child = self._release_worker()
+        if child is None:
+            return process.Ending(None)
+        return child.bury()
+
+    def _release_worker(self) -> process.WorkerProcess | None:
+        with self._lock:  # from here on, no kill reaches it
+            child, self._worker = self._worker, None
+            return child
+
+
+def _take_part(task: Task, answer: process.Answer) -> None:
+    part = _unpack(answer.body)
+    task.parts.append(part)
+    if task.on_part is not None:
+        task.on_part(part)
+
+
+def _unpack(body: memoryview) -> Any:
+    try:
+        return pickle.loads(body)
+    except Exception as exc:
+        raise RuntimeError(f"the result cannot be unpickled: {worker.describe(exc)}") from exc
+
+
+def _settlement(task: Task, answer: process.Answer) -> Callable[[], None]:
+    """Turn a final answer into what is to be done to the future."""
+    if answer.kind == worker.RESULT:
+        return functools.partial(task.future.set_result, _unpack(answer.body))
+    if answer.kind == worker.FINISHED:
+        return functools.partial(task.future.set_result, tuple(task.parts))
+    if answer.kind == worker.OUT_OF_MEMORY:
+        raise errors.WorkerError("memory", "it needs more than its worker may use", tuple(task.parts))
+    exc, text = _unpack(answer.body)
+    exc.__cause__ = RemoteTraceback(text)
+    return functools.partial(task.future.set_exception, exc)
+
+
+def _death(ending: process.Ending, parts: tuple[object, ...]) -> errors.WorkerError:
+    if ending.code == -signal.SIGXCPU:
+        return errors.WorkerTimeout("timeout", "it used up its CPU time", parts)
+    return errors.WorkerCrashed("crash", ending.text, parts)

@@ -1,0 +1,85 @@
+"""Progress bars on standard error, fed by events only: one per stage and a total.
+
+events (any thread) --> Progress --> tqdm
+"""
+
+import sys
+import threading
+from types import TracebackType
+from typing import Any, Self
+
+from tqdm import tqdm
+
+from librarian_cli.events import Bus, Event, FilesFound, Notice, StageAdvanced, StageEnded, StagePlanned
+
+_STAGES = ("schema", "extract", "chunk", "audit")
+_FORMAT = "{desc:<8}{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} {unit} [{elapsed}<{remaining}{postfix}]"
+
+
+class Progress:
+    """Shows bars while its block runs, where `shown`; else only notices pass."""
+
+    def __init__(self, bus: Bus, *, shown: bool) -> None:
+        self._shown = shown
+        self._lock = threading.Lock()  # guards the bars: events come from several threads
+        self._bars: dict[str, Any] = {}
+        self._megabytes = 0.0
+        bus.subscribe(self._take)
+
+    def __enter__(self) -> Self:
+        if self._shown:
+            names = (*_STAGES, "total")
+            self._bars = {
+                name: tqdm(
+                    total=0,
+                    desc=name,
+                    position=place,
+                    leave=False,
+                    bar_format=_FORMAT,
+                    unit="steps" if name == "total" else "books",
+                    dynamic_ncols=True,
+                )
+                for place, name in enumerate(names)
+            }
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._lock:
+            for bar in reversed(self._bars.values()):
+                bar.close()
+            self._bars = {}
+
+    def _take(self, event: Event) -> None:
+        with self._lock:
+            if isinstance(event, Notice):
+                tqdm.write(event.text, file=sys.stderr)
+            elif self._bars:
+                self._show(event)
+
+    def _show(self, event: Event) -> None:
+        total = self._bars["total"]
+        if isinstance(event, FilesFound):
+            total.set_postfix_str(f"{event.seen} files seen" + ("" if event.finished else ", still looking"))
+        elif isinstance(event, StagePlanned):
+            for bar in (self._bars[event.stage], total):
+                bar.total += event.books
+                bar.refresh()
+        elif isinstance(event, StageEnded) and event.outcome != "retry":
+            self._ended(event, total)
+        elif isinstance(event, StageAdvanced):
+            self._bars[event.stage].refresh()
+
+    def _ended(self, event: StageEnded, total: Any) -> None:
+        bar = self._bars[event.stage]
+        bar.update(1)
+        total.update(1)
+        if event.stage == "chunk":
+            self._megabytes += event.size_bytes / 1e6
+            bar.set_postfix_str(f"{self._megabytes:.0f} MB read")
+        if event.outcome == "failed":
+            # What a failed book will not pass is not work that is left.
+            for name in _STAGES[_STAGES.index(event.stage) + 1 :]:
+                self._bars[name].total -= 1
+                total.total -= 1

@@ -1,0 +1,47 @@
+"""The pipeline, readable at a glance. A new stage is one new file and one entry here.
+
+schema -> extract -> chunk -> audit            every book
+index                                          the library, once a batch (stages/index.py)
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+from librarian_cli import readers
+from librarian_cli.config import Config
+from librarian_cli.stages import audit, chunk, extract, schema
+from librarian_cli.stages.base import Saved, Stage
+
+__all__ = ["NEEDS", "QUEUES", "STAGES", "STAGE_BY_NAME", "THREAD_POOLS", "Saved", "Stage", "dependents", "fingerprints"]
+
+STAGES: tuple[Stage, ...] = (schema.STAGE, extract.STAGE, chunk.STAGE, audit.STAGE)
+STAGE_BY_NAME: Mapping[str, Stage] = {stage.name: stage for stage in STAGES}
+NEEDS: Mapping[str, tuple[str, ...]] = {stage.name: stage.needs for stage in STAGES}
+THREAD_POOLS = ("audit",)
+
+QUEUES: Mapping[str, str] = {"schema": "schema_scout", "ingestion": "ingestion_runner", "trust_audit": "trust_auditor"}
+"""Each queue of books with the agent that works on it."""
+
+
+def dependents(name: str) -> tuple[str, ...]:
+    """Every stage that needs this one, directly or not, in the order of the pipeline."""
+    found: list[str] = []
+    for stage in STAGES:
+        if name in stage.needs or any(other in stage.needs for other in found):
+            found.append(stage.name)
+    return tuple(found)
+
+
+def fingerprints(config: Config) -> dict[tuple[str, str], str]:
+    """What each stage's result depends on beside the book's bytes, by (stage, format).
+
+    A stage's fingerprint holds those of the stages it needs: what changes upstream changes everything below.
+    """
+    found: dict[tuple[str, str], str] = {}
+    for reader in readers.READERS:
+        for stage in STAGES:
+            needed = [found[name, reader.format] for name in stage.needs if name != "schema"]
+            parts = [stage.name, stage.version, reader.version, stage.settings(config), needed]
+            found[stage.name, reader.format] = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+    return found

@@ -1,0 +1,68 @@
+"""chunk: text with its headings -> chapters and chunks. One transaction stores them with their full-text rows.
+
+Extraction runs it in the same worker where that holds the whole text (`cut`); else it is a call of its own.
+"""
+
+import sqlite3
+from dataclasses import dataclass
+
+from librarian_cli.config import Config
+from librarian_cli.models import Book, BookHeading, Chunked
+from librarian_cli.stages.base import Saved, Stage
+from librarian_cli.store import content
+from librarian_cli.text import chapters, chunks
+
+
+@dataclass(frozen=True, slots=True)
+class Chunking:
+    """How to cut: the book's title (which is no chapter) and the longest chunk."""
+
+    title: str
+    max_chars: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkInput:
+    """One book's text and what its file names as headings."""
+
+    text: str
+    headings: tuple[BookHeading, ...]
+    chunking: Chunking
+
+
+def load(connection: sqlite3.Connection, book: Book, config: Config) -> tuple[ChunkInput, ...]:
+    """Fetch the text, from where extraction left it or from the chunks of an earlier run."""
+    text = content.text(connection, book.row)
+    chunking = Chunking(book.title, config.stages.chunk.max_chars)
+    return (ChunkInput(text, content.headings(connection, book.row), chunking),)
+
+
+def run(task: ChunkInput) -> Chunked:
+    """Find the chapters and cut the text."""
+    return cut(task.text, task.headings, task.chunking)
+
+
+def save(connection: sqlite3.Connection, book: Book, outputs: tuple[Chunked, ...], config: Config) -> Saved:
+    """Replace the book's chapters and chunks."""
+    content.save_chunks(connection, book.row, content.text(connection, book.row), outputs[0])
+    return Saved()
+
+
+def cut(text: str, headings: tuple[BookHeading, ...], chunking: Chunking) -> Chunked:
+    """Find the chapters of a text and cut it into chunks that never cross one."""
+    found = chapters.find_chapters(text, headings, title=chunking.title)
+    starts = [chapter.start_char for chapter in found]
+    return Chunked(found, tuple(chunks.split_chunks(text, boundaries=starts, max_chars=chunking.max_chars)))
+
+
+STAGE = Stage(
+    name="chunk",
+    queue="ingestion",
+    needs=("extract",),
+    pool="chunk",
+    version=1,
+    load=load,
+    run=run,
+    save=save,
+    settings=lambda config: (config.stages.chunk.max_chars,),
+)

@@ -1,0 +1,170 @@
+"""index: all chunks of the library -> its built-in vectors, brought up to date once a batch.
+
+    chunks chosen by content hash --fit--> basis/<id>      (anew when the library has grown enough)
+    every book without vectors of that basis --project--> vectors, a blob a book
+    all there --activate--> searches use them; until then they use the old ones, or BM25 alone
+
+The basis is a pure function of the set of stored books: kills and the order of completion do not change it.
+"""
+
+import heapq
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from librarian_cli.config import IndexSettings
+from librarian_cli.store import content, vectors
+from librarian_cli.store.database import Database
+
+if TYPE_CHECKING:
+    from librarian_cli.embedders.lsa import Projector
+
+NAME = "index"
+_BATCH_BYTES = 4 << 20
+_AHEAD = 4
+_MASK = (1 << 64) - 1
+
+Submit = Callable[..., "Future[object]"]
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectInput:
+    """Chunk texts of some books, and the basis to fold them into."""
+
+    basis: str
+    book_rows: tuple[int, ...]
+    texts: tuple[tuple[str, ...], ...]
+
+
+def bring_up_to_date(
+    database: Database, folder: Path, settings: IndexSettings, submit: Submit, stop: threading.Event
+) -> int:
+    """Fit where needed and give every book its vectors. Returns: how many books got new ones.
+
+    `submit(function, *arguments)` runs a function in the index pool. Raises what the pool raises.
+    """
+    connection = database.reader()
+    folder.mkdir(mode=0o700, exist_ok=True)
+    chunks = _count_chunks(connection)
+    active = vectors.active_basis(connection)
+    basis, fitted_at = active or ("", 0)
+    if chunks == 0:
+        return 0
+    if not active or not basis_file(folder, basis).exists() or chunks - fitted_at > settings.refit_growth * fitted_at:
+        rows = choose_chunks(connection, settings.max_fit_chunks)
+        chosen = [content.chunk_by_row(connection, row).text for row in rows]
+        basis, fitted_at = str(submit(fit, str(folder), chosen, settings.dimensions).result()), chunks
+    done = _project_missing(database, folder, basis, submit, stop)
+    if not stop.is_set():
+        database.write_now(lambda conn: vectors.activate(conn, basis, fitted_at))
+        _remove_other_bases(folder, basis)
+    return done
+
+
+def needed(connection: sqlite3.Connection) -> bool:
+    """Whether any book lacks vectors of the basis in force."""
+    active = vectors.active_basis(connection)
+    return bool(vectors.books_without(connection, active[0] if active else ""))
+
+
+def choose_chunks(connection: sqlite3.Connection, most: int) -> list[int]:
+    """Choose chunk rows to fit on: those with the lowest hashes of (book, place), in that order."""
+    rows = connection.execute("SELECT sha256, first_chunk, chunks FROM books WHERE first_chunk IS NOT NULL")
+    keyed = (
+        (_mix(int(sha256[:16], 16) ^ number), first + number)
+        for sha256, first, count in rows
+        for number in range(count)
+    )
+    return [row for _, row in heapq.nsmallest(most, keyed)]
+
+
+def fit(folder: str, texts: Sequence[str], dimensions: int) -> str:
+    """Fit a basis and store it; runs in a worker. Returns: its id."""
+    from librarian_cli.embedders import lsa
+
+    basis = lsa.fit(texts, dimensions=dimensions)
+    basis.save(Path(folder))
+    return basis.id
+
+
+def project(folder: str, task: ProjectInput) -> list[tuple[int, bytes]]:
+    """Fold books into a basis; runs in a worker. Returns: (book_row, codes) for each."""
+    projector = _projector(folder, task.basis)
+    return [(row, projector.project(texts).to_bytes()) for row, texts in zip(task.book_rows, task.texts, strict=True)]
+
+
+def basis_file(folder: Path, basis: str) -> Path:
+    """Where a basis is stored."""
+    return folder / f"{basis}.basis"
+
+
+def _project_missing(database: Database, folder: Path, basis: str, submit: Submit, stop: threading.Event) -> int:
+    connection = database.reader()
+    pending: set[Future[object]] = set()
+    done = 0
+    for task in _batches(connection, basis):
+        if stop.is_set():
+            break
+        pending.add(submit(project, str(folder), task))
+        if len(pending) >= _AHEAD:
+            ready, pending = wait(pending, return_when=FIRST_COMPLETED)
+            done += _store(database, basis, ready)
+    return done + _store(database, basis, pending)
+
+
+def _store(database: Database, basis: str, results: Iterable["Future[object]"]) -> int:
+    done = 0
+    for result in results:
+        rows = cast(list[tuple[int, bytes]], result.result())
+        database.write_now(partial(vectors.save, basis=basis, rows=rows))
+        done += len(rows)
+    return done
+
+
+def _batches(connection: sqlite3.Connection, basis: str) -> Iterator[ProjectInput]:
+    rows: list[int] = []
+    size = 0
+    for book_row, text_bytes in vectors.books_without(connection, basis):
+        rows.append(book_row)
+        size += text_bytes
+        if size >= _BATCH_BYTES:
+            yield _load_batch(connection, basis, rows)
+            rows, size = [], 0
+    if rows:
+        yield _load_batch(connection, basis, rows)
+
+
+def _load_batch(connection: sqlite3.Connection, basis: str, rows: Sequence[int]) -> ProjectInput:
+    texts = tuple(tuple(chunk.text for chunk in content.chunks(connection, row)) for row in rows)
+    return ProjectInput(basis, tuple(rows), texts)
+
+
+def _count_chunks(connection: sqlite3.Connection) -> int:
+    row = connection.execute("SELECT coalesce(sum(chunks), 0) FROM books WHERE first_chunk IS NOT NULL").fetchone()
+    return int(row[0])
+
+
+def _remove_other_bases(folder: Path, basis: str) -> None:
+    for path in folder.iterdir():
+        if path != basis_file(folder, basis):
+            path.unlink(missing_ok=True)
+
+
+@lru_cache(maxsize=1)
+def _projector(folder: str, basis: str) -> "Projector":
+    from librarian_cli.embedders import lsa
+
+    return lsa.Projector(lsa.Basis.load(basis_file(Path(folder), basis)))
+
+
+def _mix(number: int) -> int:
+    """Scatter 64 bits (SplitMix64, Steele, Lea, Flood 2014), so that neighbours get unrelated keys."""
+    number = (number + 0x9E3779B97F4A7C15) & _MASK
+    number = ((number ^ (number >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    number = ((number ^ (number >> 27)) * 0x94D049BB133111EB) & _MASK
+    return number ^ (number >> 31)

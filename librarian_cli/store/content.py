@@ -1,0 +1,214 @@
+"""What books say: text, pages, chapters, chunks and their full-text index.
+
+Text is stored once: the chunks of a book tile it, `[start_char, end_char)`, and joined they are the text. Pages,
+sections and chapters are ranges over it. Between extract and chunk, where two processes do them, the text waits
+compressed in `extracts`.
+"""
+
+import hashlib
+import sqlite3
+import zlib
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from librarian_cli.models import Book, BookHeading, Chapter, Chunked, Extract, Page
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One stored passage; `row` is its id in this library, `chapter` the index of its chapter."""
+
+    row: int
+    book_row: int
+    chapter: int | None
+    start_char: int
+    end_char: int
+    text: str
+
+
+def save_extract(connection: sqlite3.Connection, book_row: int, extract: Extract, *, keep_text: bool) -> None:
+    """Replace a book's structure; `keep_text` leaves the text for the chunk stage of another process."""
+    for table in ("headings", "pages", "sections"):
+        connection.execute(f"DELETE FROM {table} WHERE book = ?", (book_row,))
+    connection.executemany(
+        "INSERT INTO headings (book, number, level, title, start_char, end_char, exact) VALUES (?,?,?,?,?,?,?)",
+        (
+            (book_row, number, item.level, item.title, item.start_char, item.end_char, item.exact)
+            for number, item in enumerate(extract.headings)
+        ),
+    )
+    connection.executemany(
+        "INSERT INTO pages (book, number, label, start_char) VALUES (?,?,?,?)",
+        ((book_row, page.number, page.label, page.start_char) for page in extract.pages),
+    )
+    connection.executemany(
+        "INSERT INTO sections (book, number, start_char) VALUES (?,?,?)",
+        ((book_row, number, start) for number, start in enumerate(extract.sections)),
+    )
+    connection.execute("UPDATE books SET page_count = ? WHERE id = ?", (extract.page_count, book_row))
+    if keep_text:
+        data = zlib.compress(extract.text.encode("utf-8"), 1)
+        connection.execute("INSERT OR REPLACE INTO extracts (book, text) VALUES (?,?)", (book_row, data))
+
+
+def save_chunks(connection: sqlite3.Connection, book_row: int, text: str, chunked: Chunked) -> None:
+    """Replace a book's chapters, chunks and full-text rows; from the commit on it is searchable."""
+    delete_chunks(connection, book_row)
+    connection.executemany(
+        "INSERT INTO chapters (book, number, level, title, start_char, end_char) VALUES (?,?,?,?,?,?)",
+        (
+            (book_row, number, chapter.level, chapter.title, chapter.start_char, chapter.end_char)
+            for number, chapter in enumerate(chunked.chapters)
+        ),
+    )
+    first = int(connection.execute("SELECT coalesce(max(id), 0) + 1 FROM chunks").fetchone()[0])
+    rows = list(_chunk_rows(first, book_row, text, chunked))
+    connection.executemany(
+        "INSERT INTO chunks (id, book, chapter, start_char, end_char, text) VALUES (?,?,?,?,?,?)", rows
+    )
+    titles = [chapter.title for chapter in chunked.chapters]
+    connection.executemany(
+        "INSERT INTO chunks_fts (rowid, heading, text) VALUES (?,?,?)",
+        ((row[0], "" if row[2] is None else titles[row[2]], row[5]) for row in rows),
+    )
+    data = text.encode("utf-8")
+    connection.execute(
+        "UPDATE books SET first_chunk=?, chunks=?, chars=?, text_bytes=?, text_sha256=? WHERE id=?",
+        (first, len(rows), len(text), len(data), hashlib.sha256(data).hexdigest(), book_row),
+    )
+    connection.execute("DELETE FROM extracts WHERE book = ?", (book_row,))
+
+
+def delete_chunks(connection: sqlite3.Connection, book_row: int) -> None:
+    """Remove a book's chapters, chunks, full-text rows and vectors."""
+    first, count = _chunk_range(connection, book_row)
+    span = (first, first + count - 1)
+    # External content: the index forgets a row only when it is told the very text that it holds.
+    connection.execute(
+        "INSERT INTO chunks_fts (chunks_fts, rowid, heading, text)"
+        " SELECT 'delete', id, heading, text FROM chunk_texts WHERE id BETWEEN ? AND ?",
+        span,
+    )
+    connection.execute("DELETE FROM chunks WHERE id BETWEEN ? AND ?", span)
+    connection.execute("DELETE FROM chapters WHERE book = ?", (book_row,))
+    connection.execute("DELETE FROM vectors WHERE book = ?", (book_row,))
+    connection.execute("UPDATE books SET first_chunk=NULL, chunks=0 WHERE id=?", (book_row,))
+
+
+def delete_all(connection: sqlite3.Connection, book_row: int) -> None:
+    """Remove everything that a book says; its row stays."""
+    delete_chunks(connection, book_row)
+    for table in ("headings", "pages", "sections", "extracts", "audits"):
+        connection.execute(f"DELETE FROM {table} WHERE book = ?", (book_row,))
+
+
+def text(connection: sqlite3.Connection, book_row: int) -> str:
+    """Return a book's whole text."""
+    waiting = connection.execute("SELECT text FROM extracts WHERE book = ?", (book_row,)).fetchone()
+    if waiting:
+        return zlib.decompress(waiting[0]).decode("utf-8")
+    return "".join(chunk.text for chunk in chunks(connection, book_row))
+
+
+def chunks(connection: sqlite3.Connection, book_row: int) -> Iterator[Chunk]:
+    """The chunks of a book, in order."""
+    first, count = _chunk_range(connection, book_row)
+    rows = connection.execute(
+        "SELECT id, book, chapter, start_char, end_char, text FROM chunks WHERE id BETWEEN ? AND ? ORDER BY id",
+        (first, first + count - 1),
+    )
+    return (Chunk(*row) for row in rows)
+
+
+def chunk_by_row(connection: sqlite3.Connection, row: int) -> Chunk:
+    """Return one chunk."""
+    found = connection.execute(
+        "SELECT id, book, chapter, start_char, end_char, text FROM chunks WHERE id = ?", (row,)
+    ).fetchone()
+    return Chunk(*found)
+
+
+def text_around(connection: sqlite3.Connection, book: Book, chunk: Chunk, neighbours: int) -> str:
+    """The text of a chunk with so many chunks before and after it."""
+    first = book.first_chunk or 0
+    rows = connection.execute(
+        "SELECT text FROM chunks WHERE id BETWEEN ? AND ? ORDER BY id",
+        (max(first, chunk.row - neighbours), min(first + book.chunks - 1, chunk.row + neighbours)),
+    )
+    return "".join(row[0] for row in rows)
+
+
+def headings(connection: sqlite3.Connection, book_row: int) -> tuple[BookHeading, ...]:
+    """The structural headings of a book, as its file names them."""
+    rows = connection.execute(
+        "SELECT title, level, start_char, end_char, exact FROM headings WHERE book = ? ORDER BY number", (book_row,)
+    )
+    return tuple(BookHeading(title, level, start, end, bool(exact)) for title, level, start, end, exact in rows)
+
+
+def pages(connection: sqlite3.Connection, book_row: int) -> tuple[Page, ...]:
+    """The printed pages of a book, in order; none where it has none."""
+    rows = connection.execute("SELECT number, label, start_char FROM pages WHERE book = ? ORDER BY number", (book_row,))
+    return tuple(Page(*row) for row in rows)
+
+
+def page_at(connection: sqlite3.Connection, book_row: int, start_char: int) -> Page | None:
+    """The page on which a character stands."""
+    row = connection.execute(
+        "SELECT number, label, start_char FROM pages WHERE book = ? AND start_char <= ? ORDER BY number DESC LIMIT 1",
+        (book_row, start_char),
+    ).fetchone()
+    return Page(*row) if row else None
+
+
+def chapters(connection: sqlite3.Connection, book_row: int) -> tuple[Chapter, ...]:
+    """The chapters of a book, in order."""
+    rows = connection.execute(
+        "SELECT title, level, start_char, end_char FROM chapters WHERE book = ? ORDER BY number", (book_row,)
+    )
+    return tuple(Chapter(*row) for row in rows)
+
+
+def indexed_rows(connection: sqlite3.Connection, book: Book) -> int:
+    """How many of a book's chunks the full-text index holds. (`count(*)` on it would count the chunks.)"""
+    first = book.first_chunk or 0
+    row = connection.execute(
+        "SELECT count(*) FROM chunks_fts_docsize WHERE id BETWEEN ? AND ?", (first, first + book.chunks - 1)
+    ).fetchone()
+    return int(row[0])
+
+
+def finds(connection: sqlite3.Connection, chunk: Chunk, phrase: Sequence[str]) -> bool:
+    """Whether a phrase taken from a chunk finds that chunk.
+
+    Chunks that hold a phrase rank alike in a phrase query, so to be found is to be first, but for honest ties;
+    ordering by bm25 would visit the phrase in the whole library to say the same.
+    """
+    query = 'text : "' + " ".join(word.replace('"', "") for word in phrase) + '"'
+    row = connection.execute(
+        "SELECT 1 FROM chunks_fts WHERE chunks_fts MATCH ? AND rowid = ?", (query, chunk.row)
+    ).fetchone()
+    return row is not None
+
+
+def check_index(connection: sqlite3.Connection) -> None:
+    """Compare the whole full-text index with the chunks. Raises: sqlite3.DatabaseError: they differ."""
+    connection.execute("INSERT INTO chunks_fts (chunks_fts, rank) VALUES ('integrity-check', 1)")
+
+
+def _chunk_range(connection: sqlite3.Connection, book_row: int) -> tuple[int, int]:
+    first, count = connection.execute("SELECT first_chunk, chunks FROM books WHERE id = ?", (book_row,)).fetchone()
+    return (first or 0), count
+
+
+def _chunk_rows(
+    first: int, book_row: int, text: str, chunked: Chunked
+) -> Iterator[tuple[int, int, int | None, int, int, str]]:
+    starts = [chapter.start_char for chapter in chunked.chapters]
+    for number, (start, end) in enumerate(zip(chunked.cuts, chunked.cuts[1:], strict=False)):
+        chapter = bisect_right(starts, start) - 1
+        # The innermost open chapter is the last to start before us that has not ended yet.
+        while chapter >= 0 and chunked.chapters[chapter].end_char <= start:
+            chapter -= 1
+        yield first + number, book_row, (chapter if chapter >= 0 else None), start, end, text[start:end]

@@ -1,0 +1,307 @@
+"""Connections to one library.db: a single writer thread with group commit, and read-only readers.
+
+    any thread --write(op)--> queue --> writer thread: [writer.lock [BEGIN IMMEDIATE op op op COMMIT]] --> futures
+    any thread --reader()--> its own mode=ro connection
+
+Only the writer thread opens the file writable, writes or checkpoints, and only under `writer.lock`: SQLite before
+3.51.3 can corrupt a WAL when two connections write or checkpoint at once. Nothing here knows what is stored.
+Never open library.db, -wal or -shm by other means: closing such a descriptor drops SQLite's POSIX locks.
+"""
+
+import fcntl
+import os
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from librarian_cli.errors import EnvironmentFault, LibraryLocked
+from librarian_cli.store import migrations
+
+T = TypeVar("T")
+Operation = Callable[[sqlite3.Connection], T]
+
+_MAX_GROUP = 500
+_CHECKPOINT_BYTES = 64 << 20
+_BUSY_SECONDS = 30.0
+
+
+class Database:
+    """One library's file. Opening creates it or migrates it; `read_only` never writes."""
+
+    def __init__(self, folder: Path, *, lock_wait_seconds: float = 30.0, read_only: bool = False) -> None:
+        self.path = folder / "library.db"
+        self._folder = folder
+        self._lock_wait_seconds = lock_wait_seconds
+        self._local = threading.local()
+        self._readers: list[sqlite3.Connection] = []
+        self._readers_lock = threading.Lock()  # guards _readers
+        self._queue: queue.SimpleQueue[tuple[Operation[object], Future[object]] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._opened: Future[None] = Future()
+        if read_only:
+            self._require_file()
+        else:
+            self._start_writer()
+
+    def write(self, operation: Operation[T]) -> "Future[T]":
+        """Run `operation` in the writer thread; the future resolves once its effects are durable.
+
+        An operation that raises is rolled back alone; its group commits without it.
+        """
+        future: Future[T] = Future()
+        if self._thread is None:
+            raise EnvironmentFault(f"{self.path}: opened read-only, cannot be changed")
+        self._queue.put((operation, future))  # type: ignore[arg-type]  # the queue is heterogeneous in T
+        return future
+
+    def write_now(self, operation: Operation[T]) -> T:
+        """Run `operation` in the writer thread and wait until it is durable."""
+        return self.write(operation).result()
+
+    def reader(self) -> sqlite3.Connection:
+        """Return this thread's read-only connection."""
+        connection: sqlite3.Connection | None = getattr(self._local, "reader", None)
+        if connection is None:
+            connection = self._local.reader = open_read_only(self.path)
+            with self._readers_lock:
+                self._readers.append(connection)
+        return connection
+
+    def close(self) -> None:
+        """Drain the writer, checkpoint, and close every connection."""
+        with self._readers_lock:
+            for connection in self._readers:
+                connection.close()
+            self._readers.clear()
+        if self._thread is not None:
+            self._queue.put(None)
+            self._thread.join()
+            self._thread = None
+
+    def _require_file(self) -> None:
+        if not self.path.exists():
+            raise EnvironmentFault(
+                f"{self._folder}: there is no library here yet; `librarian ingest FOLDER` makes one,"
+                " or name another with --library"
+            )
+
+    def _start_writer(self) -> None:
+        try:
+            os.makedirs(self._folder, mode=0o700, exist_ok=True)
+        except OSError as exc:
+            raise EnvironmentFault(f"{self._folder}: cannot make the library's folder ({exc.strerror})") from exc
+        self._thread = threading.Thread(target=self._write_loop, name="librarian-writer", daemon=True)
+        self._thread.start()
+        try:
+            self._opened.result()
+        except BaseException:
+            self._thread.join()
+            self._thread = None
+            raise
+
+    def _write_loop(self) -> None:
+        try:
+            lock = WriterLock(self._folder / "writer.lock", self._lock_wait_seconds)
+            with lock.held():
+                connection = _open_writable(self.path)
+                migrations.apply(connection, self._folder / "tmp")
+        except BaseException as exc:  # noqa: BLE001  # handed to the opener, who raises it
+            self._opened.set_exception(fault_of(exc, self.path))
+            return
+        self._opened.set_result(None)
+        while (group := self._next_group()) is not None:
+            self._commit(connection, lock, group)
+        with lock.held():
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            connection.close()
+
+    def _next_group(self) -> list[tuple[Operation[object], Future[object]]] | None:
+        first = self._queue.get()
+        if first is None:
+            return None
+        group = [first]
+        while len(group) < _MAX_GROUP:
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if item is None:
+                self._queue.put(None)
+                break
+            group.append(item)
+        return group
+
+    def _commit(
+        self,
+        connection: sqlite3.Connection,
+        lock: "WriterLock",
+        group: list[tuple[Operation[object], Future[object]]],
+    ) -> None:
+        try:
+            with lock.held():
+                connection.execute("BEGIN IMMEDIATE")
+                try:
+                    results = [_run_alone(connection, operation) for operation, _ in group]
+                    connection.execute("COMMIT")
+                except BaseException:
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
+                    raise
+                if _size(self.path.with_name("library.db-wal")) > _CHECKPOINT_BYTES:
+                    connection.execute("PRAGMA wal_checkpoint(RESTART)")
+        except BaseException as exc:  # noqa: BLE001  # every waiter of this group must learn of it
+            fault = fault_of(exc, self.path)
+            for _, future in group:
+                future.set_exception(fault)
+            return
+        for (_, future), (value, error) in zip(group, results, strict=True):
+            if error is not None:
+                future.set_exception(fault_of(error, self.path))
+            else:
+                future.set_result(value)
+
+
+class WriterLock:
+    """The cross-process lock around every write transaction and checkpoint of one library."""
+
+    def __init__(self, path: Path, wait_seconds: float) -> None:
+        self._path = path
+        self._wait_seconds = wait_seconds
+        self._descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the lock. Raises: LibraryLocked: not had within the wait."""
+        self._acquire()
+        try:
+            yield
+        finally:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+
+    def _acquire(self) -> None:
+        # flock has no timeout of its own, and a signal-based one would need the main thread.
+        deadline = time.monotonic() + self._wait_seconds
+        pause = threading.Event()
+        while True:
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise LibraryLocked(
+                        f"{self._path.parent}: another Librarian process has been writing for more than "
+                        f"{self._wait_seconds:g} s; try again later or raise limits.lock_wait_seconds"
+                    ) from None
+                pause.wait(0.002)
+
+
+def open_read_only(path: Path) -> sqlite3.Connection:
+    """Open a reader that can neither write nor checkpoint.
+
+    Raises: EnvironmentFault: no library, not a library, or made by a newer Librarian.
+    """
+    try:
+        connection = _connect(path, "mode=ro")
+        try:
+            connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
+        except sqlite3.OperationalError:
+            # A read-only folder offers no place for the -shm file; with no -wal beside it the file is all there is.
+            if _size(path.with_name(path.name + "-wal")):
+                raise
+            connection.close()
+            connection = _connect(path, "mode=ro&immutable=1")
+        migrations.require_known(connection)
+    except sqlite3.Error as exc:
+        raise fault_of(exc, path) from exc
+    return connection
+
+
+def fault_of(exc: BaseException, path: Path) -> BaseException:
+    """Say what an SQLite error means for a person; other exceptions pass as they are."""
+    if isinstance(exc, OSError):
+        return EnvironmentFault(f"{path}: {exc.strerror or exc}; check the disk and the folder's permissions")
+    if not isinstance(exc, sqlite3.Error):
+        return exc
+    text = str(exc)
+    for needle, cls, meaning in _MEANINGS:
+        if needle in text:
+            return cls(f"{path}: {meaning} ({text})")
+    return exc
+
+
+_MEANINGS: tuple[tuple[str, type[EnvironmentFault], str], ...] = (
+    (
+        "disk is full",
+        EnvironmentFault,
+        "no space left on the disk; free some and run again, nothing acknowledged is lost",
+    ),
+    ("disk I/O error", EnvironmentFault, "the disk does not answer as it should; check it, then run again"),
+    ("locked", LibraryLocked, "another program holds the library; try again later"),
+    ("readonly", EnvironmentFault, "the library cannot be written; check its permissions"),
+    (
+        "unable to open",
+        EnvironmentFault,
+        "the library cannot be opened; check that the folder exists and may be read",
+    ),
+    ("not a database", EnvironmentFault, "this is not a library; restore it from a backup or move it away"),
+    (
+        "malformed",
+        EnvironmentFault,
+        "the library is damaged; restore it from a backup, or move it away and ingest again",
+    ),
+)
+
+
+def _open_writable(path: Path) -> sqlite3.Connection:
+    previous = os.umask(0o077)
+    try:
+        connection = _connect(path, "mode=rwc")
+        connection.execute("PRAGMA journal_mode=WAL")
+    finally:
+        os.umask(previous)
+    connection.execute("PRAGMA synchronous=FULL")  # an acknowledged book survives a power cut
+    connection.execute("PRAGMA wal_autocheckpoint=0")  # the writer checkpoints by itself, under the lock
+    connection.execute("PRAGMA cache_size=-32768")
+    return connection
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    uri = f"file:{_quote(path)}?{mode}"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_SECONDS, check_same_thread=False)
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA trusted_schema=OFF")
+    connection.execute("PRAGMA mmap_size=0")
+    return connection
+
+
+def _quote(path: Path) -> str:
+    from urllib.parse import quote_from_bytes
+
+    return quote_from_bytes(os.fsencode(path))
+
+
+def _run_alone(connection: sqlite3.Connection, operation: Operation[object]) -> tuple[object, BaseException | None]:
+    connection.execute("SAVEPOINT operation")
+    try:
+        value = operation(connection)
+    except sqlite3.OperationalError:
+        raise  # the disk or the lock failed: the whole group shares that fate
+    except BaseException as exc:  # noqa: BLE001  # the caller gets it through the future
+        connection.execute("ROLLBACK TO operation")
+        connection.execute("RELEASE operation")
+        return None, exc
+    connection.execute("RELEASE operation")
+    return value, None
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

@@ -1,0 +1,211 @@
+"""Where books lie on disk: one row per real path, and what became of it in which job.
+
+A path is a root (absolute, bytes) and a path below it (bytes). Nested roots share a file's row.
+"""
+
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from librarian_cli.models import Candidate, FileOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A file's row as the scan needs it."""
+
+    id: int
+    book_row: int | None
+    same: bool
+    """Size, mtime and inode are those of the last look, and the file's fate is decided."""
+
+
+def root_id(connection: sqlite3.Connection, path: bytes) -> int:
+    """Return the id of a root, making it when it is new."""
+    connection.execute("INSERT OR IGNORE INTO roots (path) VALUES (?)", (path,))
+    return int(connection.execute("SELECT id FROM roots WHERE path = ?", (path,)).fetchone()[0])
+
+
+def known(connection: sqlite3.Connection, candidates: Sequence[Candidate]) -> list[Known | None]:
+    """Look up rows of candidates, in their order; None where the path was never seen."""
+    roots = connection.execute("SELECT path, id FROM roots").fetchall()
+    return [_known_one(connection, roots, candidate) for candidate in candidates]
+
+
+def mark_seen(connection: sqlite3.Connection, ids: Sequence[int], job: int) -> None:
+    """Record that these files were there in this job, with nothing to do."""
+    connection.executemany(
+        "UPDATE files SET seen_job = ?, missing_since = NULL WHERE id = ?", ((job, file_id) for file_id in ids)
+    )
+
+
+def record(
+    connection: sqlite3.Connection, candidate: Candidate, job: int, *, book_row: int | None, outcome: FileOutcome | None
+) -> int:
+    """Write a file's row: its book, or an outcome of its own (skipped, or failed before it had a book)."""
+    found = known(connection, [candidate])[0]
+    values = (
+        candidate.size,
+        candidate.mtime_ns,
+        _signed(candidate.device),
+        _signed(candidate.inode),
+        book_row,
+        outcome.outcome if outcome else "",
+        outcome.reason if outcome else "",
+        outcome.detail[:2000] if outcome else "",
+        job,
+        job,
+    )
+    if found:
+        connection.execute(
+            "UPDATE files SET size=?, mtime_ns=?, device=?, inode=?, book=?, outcome=?, reason=?, detail=?,"
+            " outcome_job=?, seen_job=?, missing_since=NULL WHERE id=?",
+            (*values, found.id),
+        )
+        return found.id
+    root = root_id(connection, candidate.root)
+    cursor = connection.execute(
+        "INSERT INTO files (size, mtime_ns, device, inode, book, outcome, reason, detail, outcome_job, seen_job,"
+        " root, path) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+        (*values, root, candidate.path),
+    )
+    return int(cursor.lastrowid or 0)
+
+
+def paths_of(connection: sqlite3.Connection, book_row: int) -> list[bytes]:
+    """Absolute paths at which a book was last seen, the first known one first."""
+    rows = connection.execute(
+        "SELECT roots.path, files.path FROM files JOIN roots ON roots.id = files.root"
+        " WHERE files.book = ? AND files.missing_since IS NULL ORDER BY files.id",
+        (book_row,),
+    )
+    return [_join(root, path) for root, path in rows]
+
+
+def candidates_of(connection: sqlite3.Connection, book_row: int) -> list[Candidate]:
+    """Files that hold a book, as they stood when it was hashed."""
+    rows = connection.execute(
+        "SELECT roots.path, files.path, size, mtime_ns, device, inode FROM files JOIN roots ON roots.id = files.root"
+        " WHERE files.book = ? AND files.missing_since IS NULL ORDER BY files.id",
+        (book_row,),
+    )
+    return [
+        Candidate(root, path, size, mtime_ns, _unsigned(device), _unsigned(inode))
+        for root, path, size, mtime_ns, device, inode in rows
+    ]
+
+
+def forget_content(connection: sqlite3.Connection, candidate: Candidate, outcome: str, reason: str) -> None:
+    """Drop what is known of a file's content, so that the next scan reads it again."""
+    found = known(connection, [candidate])[0]
+    if found:
+        connection.execute(
+            "UPDATE files SET book=NULL, mtime_ns=-1, outcome=?, reason=?, detail='' WHERE id=?",
+            (outcome, reason, found.id),
+        )
+
+
+def mark_absent(connection: sqlite3.Connection, root: bytes, job: int) -> int:
+    """Record that files below a completely listed root were not there in this job. Returns: how many.
+
+    A listing without any file says that a disk is not mounted, rather than that everything was deleted.
+    """
+    now = time.time()
+    gone = [
+        file_id
+        for root_path, path, file_id, seen in connection.execute(
+            "SELECT roots.path, files.path, files.id, seen_job FROM files JOIN roots ON roots.id = files.root"
+            " WHERE missing_since IS NULL"
+        )
+        if seen < job and _below(root, _join(root_path, path)) is not None
+    ]
+    connection.executemany("UPDATE files SET missing_since = ? WHERE id = ?", ((now, file_id) for file_id in gone))
+    return len(gone)
+
+
+def outcomes(
+    connection: sqlite3.Connection, *, job: int | None = None, outcome: str | None = None
+) -> Iterator[FileOutcome]:
+    """What became of each file, ordered by path: in one job, or as it stands now (job None)."""
+    rows = connection.execute(_OUTCOMES, {"job": job})
+    for root, path, word, reason, detail, book, seconds in rows:
+        if outcome is None or word == outcome:
+            yield FileOutcome(_join(root, path), word, reason, detail, book, seconds)
+
+
+def outcome_counts(connection: sqlite3.Connection, job: int | None = None) -> dict[str, int]:
+    """How many files ended in each outcome."""
+    counts: dict[str, int] = {}
+    for item in outcomes(connection, job=job):
+        counts[item.outcome] = counts.get(item.outcome, 0) + 1
+    return counts
+
+
+# A file has an outcome of its own, or shares its book's. The first path of a book bears the book's outcome,
+# the others are duplicates. In a job, what was decided in an earlier one is `unchanged`.
+_OUTCOMES = """
+WITH firsts AS (SELECT book, min(id) AS id FROM files WHERE missing_since IS NULL GROUP BY book)
+SELECT root_path, path,
+       CASE WHEN :job IS NOT NULL AND decided < :job THEN 'unchanged' ELSE outcome END,
+       reason, detail, sha256, CASE WHEN :job IS NOT NULL AND decided < :job THEN 0 ELSE seconds END
+FROM (
+    SELECT roots.path AS root_path, files.path AS path, books.sha256 AS sha256,
+           coalesce(books.seconds, 0) AS seconds, files.seen_job AS seen_job,
+           CASE WHEN files.outcome <> '' THEN files.outcome
+                WHEN firsts.id IS NOT NULL AND firsts.id <> files.id THEN 'duplicate'
+                WHEN books.status IN ('waiting', 'pending') THEN 'waiting'
+                WHEN books.status = 'removed' THEN 'skipped'
+                ELSE coalesce(books.status, 'waiting') END AS outcome,
+           CASE WHEN files.outcome <> '' THEN files.reason
+                WHEN firsts.id IS NOT NULL AND firsts.id <> files.id THEN substr(books.sha256, 1, 12)
+                WHEN books.status = 'waiting' THEN 'approval'
+                WHEN books.status = 'removed' THEN 'removed'
+                WHEN books.status = 'pending' THEN 'queued'
+                ELSE coalesce(books.reason, '') END AS reason,
+           CASE WHEN files.outcome <> '' THEN files.detail ELSE coalesce(books.detail, '') END AS detail,
+           CASE WHEN files.outcome <> '' OR (firsts.id IS NOT NULL AND firsts.id <> files.id)
+                     OR books.status = 'removed' THEN files.outcome_job
+                ELSE max(files.outcome_job * (books.status = 'waiting'), coalesce(books.outcome_job, files.outcome_job))
+           END AS decided
+    FROM files JOIN roots ON roots.id = files.root LEFT JOIN books ON books.id = files.book
+         LEFT JOIN firsts ON firsts.book = files.book
+    WHERE files.missing_since IS NULL AND (:job IS NULL OR files.seen_job = :job)
+)
+ORDER BY root_path, path
+"""
+
+
+def _known_one(
+    connection: sqlite3.Connection, roots: Sequence[tuple[bytes, int]], candidate: Candidate
+) -> Known | None:
+    absolute = candidate.absolute
+    for root_path, root in roots:
+        below = _below(root_path, absolute)
+        if below is None:
+            continue
+        row = connection.execute(
+            "SELECT id, book, size, mtime_ns, inode, outcome FROM files WHERE root = ? AND path = ?", (root, below)
+        ).fetchone()
+        if row:
+            unmoved = (row[2], row[3], row[4]) == (candidate.size, candidate.mtime_ns, _signed(candidate.inode))
+            return Known(row[0], row[1], unmoved and (row[1] is not None or row[5] != ""))
+    return None
+
+
+def _below(root: bytes, path: bytes) -> bytes | None:
+    prefix = root.rstrip(b"/") + b"/"
+    return path[len(prefix) :] if path.startswith(prefix) else None
+
+
+def _join(root: bytes, path: bytes) -> bytes:
+    return root.rstrip(b"/") + b"/" + path
+
+
+def _signed(number: int) -> int:
+    """SQLite's integers are signed; some file systems have inodes of 64 bits."""
+    return number - (1 << 64) if number >= 1 << 63 else number
+
+
+def _unsigned(number: int) -> int:
+    return number + (1 << 64) if number < 0 else number

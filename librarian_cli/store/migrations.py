@@ -1,0 +1,218 @@
+"""The schema as an append-only list of migrations. A landed migration is never edited; a change is a new one."""
+
+import sqlite3
+import time
+from pathlib import Path
+
+from librarian_cli.errors import EnvironmentFault
+
+APPLICATION_ID = 0x4C696272  # "Libr", so that `file` and we can tell a library from other SQLite files
+
+_M001_FIRST = """
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE jobs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    command TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    finished_at REAL
+);
+
+CREATE TABLE roots (id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE);
+
+CREATE TABLE books (
+    id INTEGER PRIMARY KEY,
+    sha256 TEXT NOT NULL UNIQUE,
+    size INTEGER NOT NULL,
+    format TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('pending', 'waiting', 'ok', 'ok-with-warning', 'failed', 'removed')),
+    reason TEXT NOT NULL DEFAULT '',
+    detail TEXT NOT NULL DEFAULT '',
+    outcome_job INTEGER,
+    title TEXT NOT NULL DEFAULT '',
+    author TEXT NOT NULL DEFAULT '',
+    language TEXT NOT NULL DEFAULT '',
+    kind TEXT NOT NULL DEFAULT '',
+    collection TEXT NOT NULL DEFAULT '',
+    page_count INTEGER,
+    chars INTEGER NOT NULL DEFAULT 0,
+    text_bytes INTEGER NOT NULL DEFAULT 0,
+    text_sha256 TEXT,
+    first_chunk INTEGER,
+    chunks INTEGER NOT NULL DEFAULT 0,
+    trust_score REAL,
+    seconds REAL NOT NULL DEFAULT 0,
+    created_at REAL NOT NULL,
+    updated_at REAL NOT NULL
+);
+CREATE INDEX books_by_status ON books (status);
+
+CREATE TABLE proposals (
+    book INTEGER PRIMARY KEY REFERENCES books ON DELETE CASCADE,
+    state TEXT NOT NULL CHECK (state IN ('waiting', 'approved', 'rejected')),
+    decided_by TEXT NOT NULL DEFAULT '',
+    proposal TEXT NOT NULL,
+    created_at REAL NOT NULL
+);
+
+CREATE TABLE files (
+    id INTEGER PRIMARY KEY,
+    root INTEGER NOT NULL REFERENCES roots,
+    path BLOB NOT NULL,
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    device INTEGER NOT NULL,
+    inode INTEGER NOT NULL,
+    book INTEGER REFERENCES books,
+    outcome TEXT NOT NULL DEFAULT '',
+    reason TEXT NOT NULL DEFAULT '',
+    detail TEXT NOT NULL DEFAULT '',
+    outcome_job INTEGER NOT NULL,
+    seen_job INTEGER NOT NULL,
+    missing_since REAL,
+    UNIQUE (root, path)
+);
+CREATE INDEX files_by_book ON files (book);
+CREATE INDEX files_by_job ON files (seen_job);
+
+CREATE TABLE tasks (
+    id INTEGER PRIMARY KEY,
+    book INTEGER REFERENCES books ON DELETE CASCADE,
+    stage TEXT NOT NULL,
+    job INTEGER NOT NULL REFERENCES jobs,
+    state TEXT NOT NULL CHECK (state IN ('waiting', 'ready', 'leased', 'done', 'failed', 'cancelled')),
+    order_key REAL NOT NULL,
+    cost REAL NOT NULL DEFAULT 0,
+    run_at REAL NOT NULL DEFAULT 0,
+    alone INTEGER NOT NULL DEFAULT 0,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    deliveries INTEGER NOT NULL DEFAULT 0,
+    memory_faults INTEGER NOT NULL DEFAULT 0,
+    token INTEGER NOT NULL DEFAULT 0,
+    owner TEXT,
+    fingerprint TEXT NOT NULL DEFAULT '',
+    reason TEXT NOT NULL DEFAULT '',
+    detail TEXT NOT NULL DEFAULT '',
+    seconds REAL NOT NULL DEFAULT 0,
+    cpu_seconds REAL NOT NULL DEFAULT 0,
+    created_at REAL NOT NULL,
+    started_at REAL,
+    finished_at REAL
+);
+CREATE UNIQUE INDEX tasks_by_book ON tasks (book, stage) WHERE book IS NOT NULL;
+CREATE UNIQUE INDEX tasks_of_library ON tasks (stage) WHERE book IS NULL;
+CREATE INDEX tasks_ready ON tasks (stage, alone, order_key, cost DESC) WHERE state = 'ready';
+CREATE INDEX tasks_leased ON tasks (owner, stage) WHERE state = 'leased';
+CREATE INDEX tasks_by_job ON tasks (job, state);
+
+CREATE TABLE extracts (book INTEGER PRIMARY KEY REFERENCES books ON DELETE CASCADE, text BLOB NOT NULL);
+
+CREATE TABLE headings (
+    book INTEGER NOT NULL REFERENCES books ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    level INTEGER NOT NULL,
+    title TEXT NOT NULL,
+    start_char INTEGER NOT NULL,
+    end_char INTEGER NOT NULL,
+    exact INTEGER NOT NULL,
+    PRIMARY KEY (book, number)
+) WITHOUT ROWID;
+
+CREATE TABLE pages (
+    book INTEGER NOT NULL REFERENCES books ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    label TEXT,
+    start_char INTEGER NOT NULL,
+    PRIMARY KEY (book, number)
+) WITHOUT ROWID;
+
+CREATE TABLE sections (
+    book INTEGER NOT NULL REFERENCES books ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    start_char INTEGER NOT NULL,
+    PRIMARY KEY (book, number)
+) WITHOUT ROWID;
+
+CREATE TABLE chapters (
+    book INTEGER NOT NULL REFERENCES books ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    level INTEGER NOT NULL,
+    title TEXT NOT NULL,
+    start_char INTEGER NOT NULL,
+    end_char INTEGER NOT NULL,
+    PRIMARY KEY (book, number)
+) WITHOUT ROWID;
+
+-- The chunks of a book have consecutive ids from books.first_chunk and tile its text.
+CREATE TABLE chunks (
+    id INTEGER PRIMARY KEY,
+    book INTEGER NOT NULL REFERENCES books,
+    chapter INTEGER,
+    start_char INTEGER NOT NULL,
+    end_char INTEGER NOT NULL,
+    text TEXT NOT NULL
+);
+CREATE VIEW chunk_texts AS
+    SELECT chunks.id AS id, chunks.book AS book, coalesce(chapters.title, '') AS heading, chunks.text AS text
+    FROM chunks LEFT JOIN chapters ON chapters.book = chunks.book AND chapters.number = chunks.chapter;
+CREATE VIRTUAL TABLE chunks_fts USING fts5 (
+    heading, text, content='chunk_texts', content_rowid='id', tokenize='porter unicode61'
+);
+
+CREATE TABLE audits (
+    book INTEGER PRIMARY KEY REFERENCES books ON DELETE CASCADE,
+    trust_score REAL NOT NULL,
+    report TEXT NOT NULL,
+    created_at REAL NOT NULL
+);
+
+-- One blob a book: the vectors of its chunks in order, made with one basis.
+CREATE TABLE vectors (
+    book INTEGER NOT NULL REFERENCES books ON DELETE CASCADE,
+    basis TEXT NOT NULL,
+    codes BLOB NOT NULL,
+    PRIMARY KEY (book, basis)
+);
+"""
+
+MIGRATIONS: tuple[tuple[str, str], ...] = (("m001_first", _M001_FIRST),)
+
+
+def apply(connection: sqlite3.Connection, backups: Path, migrations: tuple[tuple[str, str], ...] = MIGRATIONS) -> None:
+    """Bring the schema up to date; each migration commits with its record. An older library is backed up first.
+
+    Raises: EnvironmentFault: the file is no library, or was made by a newer Librarian.
+    """
+    done = require_known(connection, len(migrations))
+    if 0 < done < len(migrations):
+        backups.mkdir(mode=0o700, exist_ok=True)
+        target = backups / f"before-{migrations[done][0]}-{time.time_ns()}.db"
+        connection.execute("VACUUM INTO ?", (str(target),))
+    for number, (name, script) in enumerate(migrations[done:], start=done + 1):
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {script}"
+            "CREATE TABLE IF NOT EXISTS migrations"
+            " (number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at REAL NOT NULL);"
+            f"INSERT INTO migrations VALUES ({number}, '{name}', {time.time()!r});"
+            f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={number}; COMMIT;"
+        )
+
+
+def require_known(connection: sqlite3.Connection, known: int = len(MIGRATIONS)) -> int:
+    """Return how many migrations the file has seen.
+
+    Raises: EnvironmentFault: it is some other program's database, or a newer Librarian's.
+    """
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    application = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    path = connection.execute("PRAGMA database_list").fetchone()[2]
+    if version == 0 and connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0:
+        return 0
+    if application != APPLICATION_ID:
+        raise EnvironmentFault(f"{path}: a database, but not a Librarian library; choose another folder with --library")
+    if version > known:
+        raise EnvironmentFault(
+            f"{path}: written by a newer Librarian (schema {version}, this one knows {known}); upgrade librarian-cli"
+        )
+    return version

@@ -1,0 +1,65 @@
+"""The library-level vector index: which basis is in force, and one blob of codes per book.
+
+The index is derived, like the full-text index: it may be rebuilt at any time from the chunks.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+_BASIS = "vectors.basis"
+_CHUNKS_AT_FIT = "vectors.chunks_at_fit"
+
+
+@dataclass(frozen=True, slots=True)
+class BookVectors:
+    """The codes of one book's chunks, in order, of which the first has the id `first_chunk`."""
+
+    book_row: int
+    first_chunk: int
+    chunks: int
+    codes: bytes
+
+
+def active_basis(connection: sqlite3.Connection) -> tuple[str, int] | None:
+    """The id of the basis in force and how many chunks the library had when it was fitted."""
+    facts = dict(connection.execute("SELECT name, value FROM facts WHERE name IN (?, ?)", (_BASIS, _CHUNKS_AT_FIT)))
+    return (facts[_BASIS], int(facts[_CHUNKS_AT_FIT])) if _BASIS in facts else None
+
+
+def activate(connection: sqlite3.Connection, basis: str, chunks_at_fit: int) -> None:
+    """Put a basis in force whose vectors are complete, and drop those of any other."""
+    connection.executemany(
+        "INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)",
+        ((_BASIS, basis), (_CHUNKS_AT_FIT, str(chunks_at_fit))),
+    )
+    connection.execute("DELETE FROM vectors WHERE basis <> ?", (basis,))
+
+
+def save(connection: sqlite3.Connection, basis: str, rows: Iterable[tuple[int, bytes]]) -> None:
+    """Store (book_row, codes) pairs made with one basis."""
+    connection.executemany(
+        "INSERT OR REPLACE INTO vectors (book, basis, codes) VALUES (?,?,?)",
+        ((book_row, basis, codes) for book_row, codes in rows),
+    )
+
+
+def stored(connection: sqlite3.Connection, basis: str) -> Iterator[BookVectors]:
+    """All vectors of a basis, ordered by chunk."""
+    rows = connection.execute(
+        "SELECT books.id, books.first_chunk, books.chunks, vectors.codes FROM vectors"
+        " JOIN books ON books.id = vectors.book"
+        " WHERE vectors.basis = ? AND books.first_chunk IS NOT NULL ORDER BY books.first_chunk",
+        (basis,),
+    )
+    return (BookVectors(*row) for row in rows)
+
+
+def books_without(connection: sqlite3.Connection, basis: str) -> list[tuple[int, int]]:
+    """(book_row, bytes of text) of chunked books that lack vectors of a basis."""
+    rows = connection.execute(
+        "SELECT id, text_bytes FROM books WHERE first_chunk IS NOT NULL AND chunks > 0"
+        " AND id NOT IN (SELECT book FROM vectors WHERE basis = ?) ORDER BY sha256",
+        (basis,),
+    )
+    return [(row[0], row[1]) for row in rows]

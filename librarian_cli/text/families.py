@@ -1,0 +1,309 @@
+"""Which candidate lines are a book's headings: judged by family, number sequence, length of body and contents list.
+
+Owns the evidence from sequences. It must not know how a line is recognised (headings.py) nor how chapters nest
+(chapters.py).
+
+    candidates -> no apparatus -> numbered runs -> accepted families -> + titles in capitals -> + contents entries
+"""
+
+import re
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from operator import attrgetter
+from statistics import mean, median, stdev
+
+from librarian_cli.text import headings
+from librarian_cli.text.headings import Candidate
+
+BARE = frozenset({"roman", "arabic", "initial"})
+UNNUMBERED = frozenset({"front", "capitals", "isolated"})
+_OUTER = frozenset({"volume", "book", "part", "act"})
+_SINGLE_IS_ENOUGH = frozenset({"part", "book", "appendix"})
+_CONTENTS = re.compile(
+    r"(?im)^[ \t_*#=]*(?:(?:table of )?contents|inhalt|inhaltsverzeichnis|table des matières)\b[^\n]{0,20}$"
+)
+_WIDE_GAP = re.compile(r"\n(?:[^\S\n]*\n){3,}")
+_TAIL_NUMBER = re.compile(r"[\s.…]*\b(?:\d{1,4}|[ivxlc]+)[\s.]*\Z")
+_LEADING_NUMBER = re.compile(
+    r"(?i)^(?:(?:chapter|part|book|letter|story|act)\s+)?(?:[ivxlc]{1,8}|\d{1,4})[.):\s—–-]+(?=\S)"
+)
+_TOC_RATIO = 6
+_MAX_OPEN_RUNS = 4
+_TOC_BODY_CHARS = 1_500
+_MIN_BODY_CHARS = 250
+
+
+def select_headings(text: str, start: int, end: int) -> list[Candidate]:
+    """Choose the headings among the lines of `text[start:end)`.
+
+    Returns: candidates in order of `start`, their offsets into `text`.
+    """
+    body = text[start:end]
+    lines = _without_running_heads([c for c in headings.find_numbered(body) if not headings.is_no_chapter(c.text)])
+    titles = [c for c in headings.find_titles(body) if not headings.is_no_chapter(c.text)]
+    accepted = _accept_numbered(lines, len(body))
+    accepted += _accept_titles(titles, accepted, len(body))
+    accepted = _drop_bodiless(_sorted_unique(accepted), len(body))
+    accepted = _sorted_unique([*accepted, *_listed_in_contents(body, titles, accepted)])
+    return [replace(c, start=c.start + start, end=c.end + start) for c in accepted] if start else accepted
+
+
+def _leading_bare(families: Mapping[str, Sequence[Candidate]]) -> str:
+    """Of several kinds of bare numerals one counts chapters; Arabic ones beside Roman count what is inside them."""
+    counts = {family: len(families.get(family, ())) for family in ("initial", "roman", "arabic")}
+    if counts["roman"]:
+        counts["arabic"] = 0
+    return max(counts, key=counts.__getitem__)
+
+
+def _without_running_heads(lines: Sequence[Candidate]) -> list[Candidate]:
+    """Drop a bare number with the same words behind it again and again: page numbers beside a title."""
+    keys = [headings.title_key(c.title) if c.family in BARE else "" for c in lines]
+    counts = Counter(keys)
+    return [c for c, key in zip(lines, keys, strict=True) if not key or counts[key] <= 2]
+
+
+def _accept_numbered(lines: Sequence[Candidate], size: int) -> list[Candidate]:
+    members: dict[str, list[Candidate]] = defaultdict(list)
+    for candidate in lines:
+        members[candidate.family].append(candidate)
+    families = {family: _accept_family(family, found, size) for family, found in members.items() if family != "front"}
+    sections = sum(len(found) for family, found in families.items() if family not in BARE | {"act", "scene"})
+    has_keyword = len(families.get("chapter", ())) >= 3 or sections >= 12
+    dropped = BARE if has_keyword else BARE - {_leading_bare(families)}
+    if len(families.get("chapter", ())) >= 5:
+        dropped |= {"act", "scene"}
+    families = _without_hollow_parts({family: found for family, found in families.items() if family not in dropped})
+    families["front"] = _accept_front(members["front"])
+    return [candidate for found in families.values() for candidate in found]
+
+
+def _without_hollow_parts(families: Mapping[str, list[Candidate]]) -> dict[str, list[Candidate]]:
+    """Drop parts, books, ... that hold no chapter: parts of a poem or a document inside one."""
+    main = max(families, key=lambda family: len(families[family]), default="")
+    starts = [c.start for c in families.get(main, ())]
+    kept = dict(families)
+    for family in _OUTER.intersection(families) - {main} if len(starts) >= 5 else ():
+        ends = [*(c.start for c in families[family][1:]), starts[-1] + 1]
+        held = [
+            bisect_left(starts, end) > bisect_left(starts, c.start)
+            for c, end in zip(families[family], ends, strict=False)
+        ]
+        full = [c for c, holds in zip(families[family], held, strict=True) if holds]
+        kept[family] = full if 2 * len(full) > len(held) else []
+    return kept
+
+
+def _accept_front(members: Sequence[Candidate]) -> list[Candidate]:
+    """Of a word in both the contents and the text the second stands; one that comes more often is a refrain."""
+    counts = Counter(headings.title_key(c.text) for c in members)
+    last = {headings.title_key(c.text): c for c in members if c.blanks >= 2 and c.apart}
+    return [c for key, c in last.items() if counts[key] <= 2]
+
+
+def _accept_family(family: str, members: Sequence[Candidate], size: int) -> list[Candidate]:
+    runs = _drop_contents_runs(_runs(members), size)
+    if family in BARE:
+        return _accept_bare(family, runs, size)
+    if max(map(len, runs), default=0) >= 5:
+        runs = [run for run in runs if len(run) > 1 or run[0].number in (None, 1)]
+    kept = [candidate for run in runs for candidate in run]
+    if family.startswith("word:"):
+        runs = [run for run in runs if len(run) >= 3 and run[0].number == 1]
+        kept = [candidate for run in runs for candidate in run]
+        return kept if kept and median(_bodies(kept, size)) > 1_000 else []
+    if len(kept) == 1 and (family not in _SINGLE_IS_ENOUGH or kept[0].blanks < 2):
+        return []
+    return kept if kept and median(_bodies(kept, size)) >= 300 else []
+
+
+def _accept_bare(family: str, runs: Sequence[list[Candidate]], size: int) -> list[Candidate]:
+    runs = [run for run in runs if not _is_page_numbers(run)]
+    least = {"roman": 3, "arabic": 4, "initial": 8}[family]
+    kept = []
+    for run in runs:
+        enough = 2 if len(runs) >= 3 and not _titled(run) and family != "initial" else least
+        if len(run) >= enough and (run[0].number == 1 or len(run) >= 5):
+            kept.extend(run)
+    if len(kept) < least or (len(kept) < 8 and all(len(run) < least for run in runs)):
+        return []
+    kept.sort(key=attrgetter("start"))
+    body = median(_bodies(kept, size))
+    spaced = median(c.blanks for c in kept) >= 2
+    return kept if body > 1_500 or (spaced and body > 400 and len(kept) >= 8) else []
+
+
+def _runs(members: Sequence[Candidate]) -> list[list[Candidate]]:
+    """Group a family into ascending runs, which may stand inside each other as a list stands inside a chapter.
+
+    A number goes on with the innermost run that it follows; a 1 opens a run; up to two missed headings do not.
+    """
+    runs: list[list[Candidate]] = []
+    stack: list[list[Candidate]] = []
+    for candidate in members:
+        depth = _depth_to_continue(stack, candidate)
+        if depth is None:
+            stack.append([candidate])
+            runs.append(stack[-1])
+            del stack[:-_MAX_OPEN_RUNS]
+        else:
+            del stack[depth + 1 :]
+            _append(stack[-1], candidate)
+    return runs
+
+
+def _depth_to_continue(stack: Sequence[list[Candidate]], candidate: Candidate) -> int | None:
+    """Index of the open run that a number goes on with: by one, else the innermost by up to three; None: none."""
+    number = candidate.number
+    if stack and number is None:
+        return len(stack) - 1
+    if not stack or number is None or number == 1:
+        again = bool(stack) and candidate.family not in BARE and _last_number(stack[-1]) == 1
+        return len(stack) - 1 if again else None
+    steps = [number - _last_number(run) for run in stack]
+    for wanted in ((1,), (0,), (2, 3)):
+        found = [depth for depth, step in enumerate(steps) if step in wanted]
+        if found:
+            return found[-1]
+    return None
+
+
+def _append(run: list[Candidate], candidate: Candidate) -> None:
+    """Add to a run; a number given twice is a running head or a contents entry, of which the first 1 gives way."""
+    if candidate.number is None or candidate.number != _last_number(run):
+        run.append(candidate)
+    elif len(run) == 1:
+        run[0] = candidate
+
+
+def _last_number(run: Sequence[Candidate]) -> int:
+    return next((c.number for c in reversed(run) if c.number is not None), 0)
+
+
+def _drop_contents_runs(runs: Sequence[list[Candidate]], size: int) -> list[list[Candidate]]:
+    """Drop runs whose entries stand far closer than those of the best run: contents lists, endnotes, lists."""
+    bodies = [median(_bodies(run, run[-1].end if len(run) > 1 else size)) for run in runs]
+    best = max((body for run, body in zip(runs, bodies, strict=True) if len(run) > 1), default=0)
+    kept = []
+    for run, body in zip(runs, bodies, strict=True):
+        listed = len(run) >= 2 and body < _TOC_BODY_CHARS and body * _TOC_RATIO < best
+        if not listed and not (len(run) >= 4 and body < 120):
+            kept.append(run)
+    return kept
+
+
+def _is_page_numbers(run: Sequence[Candidate]) -> bool:
+    """Whether bare numbers, or numbers before a running head, follow each other as evenly as pages do."""
+    pointed = sum(c.title.lstrip()[:1] in (".", ")", ":") for c in run)
+    if run[0].family != "arabic" or len(run) < 12 or pointed > len(run) / 2:
+        return False
+    gaps = [b.start - a.start for a, b in pairwise(run)]
+    spread = stdev(gaps) / mean(gaps)
+    return median(gaps) < 6_000 and (spread < 0.45 or (len(run) >= 30 and spread < 1))
+
+
+def _titled(run: Sequence[Candidate]) -> bool:
+    return sum(bool(headings.title_key(c.title)) for c in run) > len(run) / 2
+
+
+def _bodies(members: Sequence[Candidate], size: int) -> list[int]:
+    ends = [*(c.start for c in members[1:]), size][: len(members)]
+    return [end - c.end for c, end in zip(members, ends, strict=True)]
+
+
+def _accept_titles(titles: Sequence[Candidate], numbered: Sequence[Candidate], size: int) -> list[Candidate]:
+    """Accept titles without a number, all of one setting, in a book that numbers none of its chapters."""
+    if sum(c.family != "front" for c in numbered) >= 5:
+        return _parents(titles, sorted(numbered, key=attrgetter("start")))
+    counts = Counter(c.text.casefold() for c in titles)
+    titles = [c for c in titles if counts[c.text.casefold()] <= 2 and c.text[-1] not in ",;"]
+    for family in ("capitals", "isolated"):
+        for blanks in (4, 3, 2):
+            kept = [c for c in titles if c.family == family and blanks <= c.blanks < 9 and c.apart]
+            if len(kept) >= 4 and median(_bodies(kept, size)) >= 600:
+                return kept
+    return []
+
+
+def _parents(titles: Sequence[Candidate], numbered: Sequence[Candidate]) -> list[Candidate]:
+    """Titles that stand right above a bare 1, where the numbers begin anew under each: they are the parts."""
+    opening = [(above.end if above else 0, c.start) for above, c in pairwise([None, *numbered]) if c and _opens(c)]
+    if len(opening) < 2:
+        return []
+    above = [
+        c for c in titles if c.blanks >= 1 and any(low <= c.start and 0 <= high - c.end < 60 for low, high in opening)
+    ]
+    return [replace(c, family="part") for c in above] if len(above) >= 2 else []
+
+
+def _opens(candidate: Candidate) -> bool:
+    return candidate.number == 1 and candidate.family in BARE
+
+
+def _drop_bodiless(accepted: Sequence[Candidate], size: int) -> list[Candidate]:
+    kept = []
+    for candidate, body in zip(accepted, _bodies(accepted, size), strict=True):
+        unnumbered = candidate.family in ("front", "capitals", "isolated")
+        title_page = unnumbered and candidate.family != "front" and candidate.start < 1_500 and body < 3_000
+        if not (unnumbered and body < _MIN_BODY_CHARS) and not title_page:
+            kept.append(candidate)
+    return kept
+
+
+def _listed_in_contents(body: str, titles: Sequence[Candidate], accepted: Sequence[Candidate]) -> list[Candidate]:
+    """Find titles that a contents list announces, when at least half of its entries stand again in the text."""
+    match = _CONTENTS.search(body, 0, len(body) // 4)
+    if not match:
+        return []
+    stop = min((c.start for c in accepted if c.start > match.end()), default=len(body))
+    stop = _contents_end(body, match.end(), min(stop, match.end() + 40_000))
+    entries = _contents_entries(body, match.end(), stop)
+    where: dict[str, list[Candidate]] = defaultdict(list)
+    for title in titles:
+        where[headings.title_key(title.text)].append(title)
+    hits, position = [], stop
+    for entry in entries:
+        found = next((c for key in entry for c in where.get(key, ()) if c.start >= position), None)
+        if found:
+            hits.append(found)
+            position = found.start
+    near = [c.start for c in accepted]
+    if len(hits) < max(4, len(entries) // 2):
+        return []
+    return [c for c in hits if all(abs(c.start - other) >= 200 for other in near)]
+
+
+def _contents_end(body: str, start: int, stop: int) -> int:
+    """A contents list ends, after four entries or more, at three blank lines."""
+    for gap in _WIDE_GAP.finditer(body, start, stop):
+        if sum(map(bool, map(str.strip, body[start : gap.start()].split("\n")))) >= 4:
+            return gap.end()
+    return stop
+
+
+def _contents_entries(body: str, start: int, end: int) -> list[tuple[str, ...]]:
+    entries: list[tuple[str, ...]] = []
+    for line in body[start:end].split("\n"):
+        entry = _TAIL_NUMBER.sub("", line.strip())
+        keys = (headings.title_key(line), headings.title_key(entry), headings.title_key(_LEADING_NUMBER.sub("", entry)))
+        if len(line) <= 90 and len(keys[-1]) >= 4:
+            entries.append(keys)
+    return entries
+
+
+def _sorted_unique(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """Sort by place; of a number and its title line keep the number, of two readings of one line the first."""
+    merged: list[Candidate] = []
+    for candidate in sorted(candidates, key=lambda c: (c.start, c.number is None)):
+        last = merged[-1] if merged else None
+        if last and candidate.start - last.start < 200 and candidate.start - last.end < 150:
+            plain = candidate.family in UNNUMBERED
+            if plain or last.family == candidate.family or last.start == candidate.start:
+                continue
+            if last.family in UNNUMBERED:
+                merged.pop()
+        merged.append(candidate)
+    return merged
