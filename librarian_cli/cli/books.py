@@ -163,7 +163,6 @@ def _print_details(item: "BookDetails") -> None:
 
     book = item.book
     render.echo(click.style(render.escape(book.title), bold=True))
-    pages = f", {book.page_count} pages" if book.page_count else ""
     facts = {
         "author": book.author,
         "id": book.id,

@@ -96,7 +96,7 @@ class WorkerProcess:
         self.first_rss_bytes = self.receive(until).rss_bytes
 
     def is_alive(self) -> bool:
-        """Tell whether no end was reported; one system call."""
+        """Tell whether neither its end was reported nor its nursery has died; one system call."""
         return not self._report.poll(0)
 
     def send(self, request: bytes, until: float) -> None:
@@ -120,7 +120,10 @@ class WorkerProcess:
 
     def kill(self) -> None:
         """Send SIGKILL to the worker and whatever it started, unless its end was reported."""
-        if self.pid and self.is_alive():
+        report = select.poll()  # one of its own: two threads cannot share a poll object
+        report.register(self._report_r, select.POLLIN)
+        reported = any(event & select.POLLIN for _, event in report.poll(0))
+        if self.pid and not reported:  # else the pid may be another's by now
             try:
                 os.killpg(self.pid, signal.SIGKILL)
             except (ProcessLookupError, PermissionError):  # not its group's leader yet, or any more
@@ -191,8 +194,10 @@ class WorkerProcess:
             ready = self._either.poll(min(max(left_ms, 0.0), _LONGEST_WAIT_MS))
             if any(fd == self._channel_fd for fd, _ in ready):
                 return
-            if ready:
+            if any(event & select.POLLIN for _, event in ready):
                 raise Died
+            if ready:  # the nursery is gone; what runs may go on, and then only the channel tells of an end
+                self._either.unregister(self._report_r)
             if left_ms <= 0:
                 raise Overdue
 

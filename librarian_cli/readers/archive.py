@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import IO
 
 from librarian_cli import errors, models
 
@@ -69,7 +70,7 @@ class Archive:
         except _DAMAGE as exc:
             raise DamagedEntry(f"{name[:200]}: {exc}") from exc
 
-    def _inflate(self, stream: zipfile.ZipExtFile, info: zipfile.ZipInfo) -> bytes:
+    def _inflate(self, stream: IO[bytes], info: zipfile.ZipInfo) -> bytes:
         pieces = bytearray()
         # An entry cannot have been packed into more bytes than the file has.
         packed = max(1, min(info.compress_size, self._size))

@@ -5,10 +5,8 @@ Owns how sections become parts. The wrapping is `epub_package`'s, the archive's 
     archive -> package -> per spine item: decode -> markup -> PageText, headings and marks at their anchors
 """
 
-import re
 from collections.abc import Iterator
-
-from lxml import etree
+from xml.parsers import expat
 
 from librarian_cli import errors, models
 from librarian_cli.readers import archive as archives
@@ -20,7 +18,6 @@ from librarian_cli.text.normalise import clean_field
 _PART_SECTIONS = 16
 _PART_CHARS = 500_000
 _PEEK_SECTIONS = 8
-_OWN_ENTITIES = re.compile(r"<!ENTITY\s")
 
 
 class EpubReader:
@@ -89,12 +86,13 @@ def _parts(
     by_name = _targets_by_section(package)
     batch = _Batch(0)
     batch.warnings.update(dict.fromkeys(package.warnings))
-    total = 0
+    total = lost = 0
     for index, section in enumerate(sections):
         contents, page_list = by_name.get(package.spine[index].name, ((), ()))
         headings = _headings(section, index, contents) if package.contents else _own_headings(section, index)
         batch.add(section, headings, _marks(section, index, page_list))
         total += len(section.text)
+        lost += "partial" in section.warnings
         if total > limits.max_book_chars:
             raise errors.ReadError("limit", f"more than {limits.max_book_chars} characters of text")
         if len(batch.pages) >= _PART_SECTIONS or batch.chars >= _PART_CHARS:
@@ -103,7 +101,8 @@ def _parts(
     if batch.pages:
         yield batch.part()
     if total == 0:
-        raise errors.ReadError("no_text", "no document of its spine holds text")
+        damaged = bool(package.warnings) or lost > 0
+        raise errors.ReadError("corrupt" if damaged else "no_text", "no document of its spine gave text")
 
 
 _Targets = tuple[epub_package.Target, ...]
@@ -142,24 +141,21 @@ def _section(
     decoded = decoding.decode(raw, declared=html.declared_encoding(raw))
     source = markup.unfold_empty_tags(decoded.text)
     section = markup.extract(source, limits, wanted=wanted)
-    warnings = (*decoded.warnings, *section.warnings, *_doubts(source, raw))
+    # An HTML parser passes over in silence what is no XHTML.
+    malformed = () if _is_xml(raw) else ("malformed",)
+    warnings = (*decoded.warnings, *section.warnings, *malformed)
     return markup.Markup(section.text, headings=section.headings, anchors=section.anchors, warnings=warnings)
 
 
-def _doubts(source: str, raw: bytes) -> Iterator[str]:
-    """Say what an HTML parser would pass over in silence."""
-    if _OWN_ENTITIES.search(source[:100_000]):
-        yield "entities-ignored"
-    # Only an imbalance earns the cost of a second, strict parse.
-    if not markup.is_balanced(source) and not _is_xml(raw):
-        yield "malformed"
-
-
 def _is_xml(raw: bytes) -> bool:
+    """Tell whether a document is well-formed; entities of a DTD that is not loaded are no fault."""
+    parser = expat.ParserCreate()
+    parser.UseForeignDTD(True)  # noqa: FBT003 - positional only
+    parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
     try:
-        etree.fromstring(raw, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False))
-    except etree.XMLSyntaxError as exc:
-        return "Entity" in str(exc)  # &nbsp; without its DTD is the usual case, and no damage
+        parser.Parse(raw, True)  # noqa: FBT003 - positional only
+    except (expat.ExpatError, ValueError, LookupError):  # the latter two: an encoding that expat cannot use
+        return False
     return True
 
 

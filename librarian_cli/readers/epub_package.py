@@ -8,6 +8,7 @@ Owns what a spine, a contents entry and a page mark are. Knows nothing of chapte
 import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from urllib.parse import unquote
 
 from lxml import etree
@@ -104,7 +105,7 @@ def read_package(archive: archives.Archive, limits: models.ReadLimits) -> Packag
         spine=spine,
         contents=contents,
         page_list=page_list,
-        warnings=tuple(parsing.warnings),
+        warnings=tuple(parsing.warnings | archive.warnings),
     )
 
 
@@ -159,10 +160,8 @@ def _spine(
     for reference in root.iterfind(".//{*}spine/{*}itemref"):
         item = items.get(reference.get("idref"))
         name = _entry(parsing, folder, item.get("href")) if item is not None else None
-        if name is None:
-            key = f"missing {item.get('href') if item is not None else reference.get('idref')}"
-        else:
-            key = name
+        wanted = item.get("href") if item is not None else reference.get("idref")
+        key = name or f"missing {wanted}"
         if key in seen:
             continue
         seen.add(key)
@@ -211,9 +210,8 @@ def _read_nav(
 ) -> tuple[tuple[Target, ...], tuple[Target, ...]]:
     lists: dict[str, tuple[Target, ...]] = {}
     for nav in document.iter("{*}nav"):
-        for kind in (
-            (nav.get(_TYPE) or nav.get("role") or "").replace("doc-", "").replace("pagelist", "page-list").split()
-        ):
+        kinds = nav.get(_TYPE) or (nav.get("role") or "").replace("doc-pagelist", "page-list").replace("doc-", "")
+        for kind in kinds.split():
             lists.setdefault(kind, tuple(_targets(parsing, _nav_entries(nav), folder)))
     return lists.get("toc", ()), lists.get("page-list", ())
 
@@ -251,11 +249,7 @@ def _ncx_entries(document: etree._Element, kind: str) -> Iterator[tuple[str, int
 
 
 def _targets(parsing: _Parsing, entries: Iterator[tuple[str, int, str]], folder: str) -> Iterator[Target]:
-    count = 0
-    for title, level, reference in entries:
-        count += 1
-        if count > parsing.limits.max_outline_items:
-            return
+    for title, level, reference in islice(entries, parsing.limits.max_outline_items):
         path, _, anchor = reference.partition("#")
         name = _entry(parsing, folder, path)
         if title and name and level <= parsing.limits.max_outline_depth:

@@ -16,7 +16,15 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from librarian_cli import models
 from librarian_cli.readers import markup_fallback, markup_layout
-from librarian_cli.readers.markup_layout import LINE, PARAGRAPH, PRE_END, PRE_START, has_marks, mark, strip_marks
+from librarian_cli.readers.markup_layout import (
+    LINE,
+    PARAGRAPH,
+    PRE_END,
+    PRE_START,
+    mark,
+    strip_marks,
+    without_mark_characters,
+)
 
 # Ruby readings and what is no prose; <head> goes after its metadata is read.
 DROPPED = (
@@ -48,6 +56,8 @@ _PARAGRAPHS = frozenset(
 _LINES = frozenset(("li", "tr", "dt", "dd", "br", "div", "caption", "legend", "form", "fieldset", "center", "body"))
 _CELLS = frozenset(("td", "th"))
 _TAG = re.compile(r"<(/?[a-zA-Z][^\s/>]*)")
+_OWN_ENTITY = re.compile(r"<!ENTITY\s")
+_PROLOGUE_CHARS = 100_000
 _LONG_TAG = re.compile(r"<[a-zA-Z][^>]{1999,}")
 _ATTRIBUTE = re.compile(r"[\s/]+[^\s/>=]")
 _VOID = frozenset(
@@ -88,14 +98,16 @@ def extract(source: str, limits: models.ReadLimits, *, wanted: frozenset[str] = 
 
     Paragraphs, headings, lists and tables stand between blank lines; items, rows and <br> end a line.
     """
-    if "\x00" in source or has_marks(source):
-        source = strip_marks(source.replace("\x00", ""))
+    source = without_mark_characters(source.replace("\x00", ""))
+    # No entity of the document's own is unfolded: bombs stay small, and lost text is said.
+    warnings = ("entities-ignored",) if _OWN_ENTITY.search(source, 0, _PROLOGUE_CHARS) else ()
     parts = _TAG.split(source)
     too_much = _too_deep(parts[1::2], limits) or _too_many_attributes(source, limits)
     broken = _with_breaks(parts)
     if too_much:
-        return _laid_out(markup_fallback.parse(broken, wanted, frozenset(DROPPED)), ("html-too-deep",))
-    return _laid_out(_parse(broken, wanted), ())
+        marked = markup_fallback.parse(broken, wanted, frozenset(DROPPED))
+        return _laid_out(marked, (*warnings, "html-too-deep"))
+    return _laid_out(_parse(broken, wanted), warnings)
 
 
 def unfold_empty_tags(source: str) -> str:
@@ -108,15 +120,6 @@ def unfold_empty_tags(source: str) -> str:
         empty = name is not None and name[0].lower() not in _VOID
         parts[index] = f"{part}></{name[0]}>" if empty and name else f"{part}/>"
     return "".join(parts)
-
-
-def is_balanced(source: str) -> bool:
-    """Tell whether every tag that must be closed is: a quick sign of XHTML that was damaged."""
-    counts: dict[str, int] = {}
-    for tag in _TAG.findall(source):
-        name, step = (tag[1:], -1) if tag[0] == "/" else (tag, 1)
-        counts[name] = counts.get(name, 0) + step
-    return not any(count for name, count in counts.items() if name.lower() not in _VOID)
 
 
 def _with_breaks(parts: list[str]) -> str:
@@ -182,10 +185,10 @@ def _mark_places(
     tree: LexborHTMLParser, wanted: frozenset[str]
 ) -> tuple[tuple[tuple[int, str, int], ...], tuple[tuple[int, str], ...]]:
     """Put a mark before every heading and wanted anchor, and marks around what is preformatted."""
-    headings = []
-    anchors = []
+    headings: list[tuple[int, str, int]] = []
+    anchors: list[tuple[int, str]] = []
     for number, node in enumerate(tree.css("h1, h2, h3, h4, h5, h6")):
-        headings.append((number, node.text(), int(node.tag[1])))
+        headings.append((number, node.text(), int((node.tag or "h1")[1])))
         node.insert_before(mark(number))
     for node in tree.css("[id], a[name]") if wanted else ():
         name = node.attributes.get("id") or node.attributes.get("name")

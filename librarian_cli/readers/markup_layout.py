@@ -39,9 +39,12 @@ def mark(number: int) -> str:
     return f"\ufdd0{number}\ufdd1"
 
 
-def has_marks(text: str) -> bool:
-    """Tell whether a foreign text holds characters that would be taken for marks."""
-    return not text.isascii() and any(character in text for character in _MARK_CHARACTERS)
+def without_mark_characters(text: str) -> str:
+    """Return a foreign text without the characters that would be taken for marks."""
+    if not text.isascii():
+        for character in _MARK_CHARACTERS:
+            text = text.replace(character, "")
+    return text
 
 
 def strip_marks(text: str) -> str:

@@ -66,7 +66,13 @@ class PdfReader:
                 from librarian_cli.readers import pdf_fallback
 
                 _reject_encrypted(refusal, source)
-                yield from pdf_fallback.read(descriptor, source, limits, pages)
+                try:
+                    yield from pdf_fallback.read(descriptor, source, limits, pages)
+                except errors.ReadError as exc:
+                    # A second opinion on blank pages; that pypdf cannot decrypt them says nothing about the book.
+                    if refusal.code == pdfium.FPDF_ERR_SUCCESS and exc.reason == "encrypted":
+                        raise pdf_text.without_text(all_lost=False) from exc
+                    raise
 
 
 def _reject_encrypted(refusal: _Refused, source: models.Source) -> None:
@@ -139,12 +145,12 @@ def _read(
         if chars > limits.max_book_chars:
             raise errors.ReadError("limit", f"more than {limits.max_book_chars} characters of text")
         if start == 0 and not any(page.text or page.warning for page in found):
-            # Pages without any object are blank, or their content is damaged: the second reader can tell.
+            # Without text or pictures they are blank, or their content is damaged: the second reader can tell.
             raise _Refused(pdfium.FPDF_ERR_SUCCESS)
         headings = pdf_outline.headings(document, limits) if start == 0 else ()
         yield pdf_text.part_of(start, found, [_label(document, index) for index in places], headings, also=also)
     if chars == 0 and len(span) == count:
-        raise pdf_text.without_text(lost == count)
+        raise pdf_text.without_text(all_lost=lost == count)
 
 
 def _page(document: _Document, index: int, limits: models.ReadLimits) -> pdf_text.RawPage:
@@ -172,7 +178,7 @@ def _has_pictures(page: Any) -> bool:
     if count >= _MANY_PATHS:
         return True
     kinds = {pdfium.FPDFPageObj_GetType(pdfium.FPDFPage_GetObject(page, index)) for index in range(count)}
-    return bool(kinds - {pdfium.FPDF_PAGEOBJ_PATH, pdfium.FPDF_PAGEOBJ_SHADING})
+    return not kinds.isdisjoint((pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_FORM))
 
 
 def _text(text_page: Any, limits: models.ReadLimits) -> pdf_text.RawPage:

@@ -8,7 +8,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pypdf
 from pypdf import errors as pypdf_errors
@@ -48,7 +48,7 @@ def read(
             yield pdf_text.part_of(start, found, labels[start:], headings, also=("repaired",))
             lost += sum(page.warning == "partial" for page in found)
         if chars == 0 and len(span) == _page_count(document):
-            raise pdf_text.without_text(lost == len(span))
+            raise pdf_text.without_text(all_lost=lost == len(span))
 
 
 @contextmanager
@@ -95,6 +95,9 @@ def _page(document: pypdf.PdfReader, index: int, limits: models.ReadLimits) -> p
     except MemoryError:
         raise
     except pypdf_errors.LimitReachedError as exc:
+        # pypdf bounds odd values too; only what inflates without end condemns the book.
+        if "decompress" not in str(exc).lower():
+            return pdf_text.RawPage("", "partial")
         raise errors.ReadError("limit", _message(exc)) from exc
     except Exception:  # noqa: BLE001 - boundary: the page is lost, the others are kept
         return pdf_text.RawPage("", "partial")
@@ -124,7 +127,7 @@ def _metadata(document: pypdf.PdfReader) -> tuple[str, str]:
 def _headings(document: pypdf.PdfReader, limits: models.ReadLimits) -> tuple[models.Heading, ...]:
     found: list[models.Heading] = []
     try:
-        stack = [iter(document.outline)]
+        stack: list[Iterator[Any]] = [iter(document.outline)]
         while stack and len(found) < limits.max_outline_items:
             entry = next(stack[-1], None)
             if entry is None:

@@ -58,7 +58,7 @@ def part_of(
     return models.Part(first, tuple(texts), headings, warnings=tuple(warnings))
 
 
-def without_text(all_lost: bool) -> errors.ReadError:  # noqa: FBT001 - the one thing it depends on
+def without_text(*, all_lost: bool) -> errors.ReadError:
     """Return the error for a document in which no page gave text."""
     if all_lost:
         return errors.ReadError("corrupt", "no page can be read")

@@ -48,6 +48,14 @@ _BINARY_NAMES = frozenset(
     (".pdf", ".epub", ".docx", ".doc", ".odt", ".mobi", ".azw", ".azw3", ".djvu", ".zip", ".jpg", ".jpeg", ".png")
 )
 _TEXT_NAMES = frozenset(("", ".txt", ".text", ".asc", ".utf8", ".rst", ".adoc", ".org", ".etx", ".nfo", ".me", ".1st"))
+# Text, but no books: a folder of them should not ask a person file by file.
+_DATA_NAMES = frozenset(
+    (
+        ".c .h .cc .cpp .hpp .cs .java .js .mjs .ts .tsx .jsx .py .pyi .rb .go .rs .php .pl .pm .sh .bash .lua .swift .kt "
+        ".sql .css .scss .json .jsonl .csv .tsv .yaml .yml .toml .ini .cfg .conf .log .ipynb .diff .patch .lock .bib "
+        ".srt .vtt .ics .vcf .eml .mbox"
+    ).split()
+)
 _MARKDOWN_NAMES = frozenset((".md", ".markdown", ".mdown", ".mkd", ".mkdn", ".mdwn"))
 _MARKUP_NAMES = frozenset((".html", ".htm", ".xhtml", ".xht", ".shtml"))
 
@@ -160,10 +168,14 @@ def _binary(head: bytes) -> Sniff | None:
 def _textual(head: bytes, extension: str) -> Sniff:
     sure = _text_confidence(head)
     # A text file may hold a few stray bytes; a name that says so deserves a try that ends in a clear outcome.
+    if sure == 0.0 and extension == ".txt":
+        return Sniff("txt", 0.85, "named .txt, but hardly text")
     if sure == 0.0 or (sure < 0.5 and extension not in _TEXT_NAMES - {""} | _MARKDOWN_NAMES | _MARKUP_NAMES):
         return Sniff(None, 0.9, "binary")
     if extension in _BINARY_NAMES:
         return Sniff(None, 0.9, f"text, not what the name {extension} says")
+    if extension in _DATA_NAMES:
+        return Sniff(None, 0.9, f"source code or data ({extension})")
     return _markup(head, extension) or _markdown_or_plain(extension, sure)
 
 

@@ -17,8 +17,9 @@ from librarian_cli.store import books, content
 from librarian_cli.text import signals
 
 SAMPLED_PASSAGES = 20
-_PHRASE_WORDS = 4
-_WORD = re.compile(r"[^\W_]+")
+_PHRASE_WORDS = 3
+_WORD = re.compile(r"\S*[A-Za-z0-9\u00c0-\u024f\u0400-\u04ff\u4e00-\u9fff]\S*")
+"""Words by white space: the index splits what is between by its own rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +89,17 @@ def _tiles(stored: Sequence[content.Chunk], chars: int) -> bool:
     return ends == starts and all(len(chunk.text) == chunk.end_char - chunk.start_char for chunk in stored)
 
 
-def _sample(stored: Sequence[content.Chunk], seed: str) -> list[tuple[content.Chunk, list[str]]]:
-    """Choose passages of a few words in a row; the choice depends on the book alone."""
+def _sample(stored: Sequence[content.Chunk], seed: str) -> list[tuple[content.Chunk, str]]:
+    """Choose passages of a few words in a row, as they stand; the choice depends on the book alone."""
     chooser = random.Random(seed)
     chosen = chooser.sample(stored, min(SAMPLED_PASSAGES, len(stored)))
     found = []
     for chunk in chosen:
-        words = _WORD.findall(chunk.text)
+        words = list(_WORD.finditer(chunk.text))
         if words:
             start = chooser.randrange(max(1, len(words) - _PHRASE_WORDS + 1))
-            found.append((chunk, words[start : start + _PHRASE_WORDS]))
+            shown = words[start : start + _PHRASE_WORDS]
+            found.append((chunk, chunk.text[shown[0].start() : shown[-1].end()]))
     return found
 
 

@@ -9,7 +9,7 @@ import hashlib
 import sqlite3
 import zlib
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from librarian_cli.models import Book, BookHeading, Chapter, Chunked, Extract, Page
@@ -179,13 +179,13 @@ def indexed_rows(connection: sqlite3.Connection, book: Book) -> int:
     return int(row[0])
 
 
-def finds(connection: sqlite3.Connection, chunk: Chunk, phrase: Sequence[str]) -> bool:
-    """Whether a phrase taken from a chunk finds that chunk.
+def finds(connection: sqlite3.Connection, chunk: Chunk, passage: str) -> bool:
+    """Whether a passage taken from a chunk finds that chunk, as a phrase.
 
     Chunks that hold a phrase rank alike in a phrase query, so to be found is to be first, but for honest ties;
     ordering by bm25 would visit the phrase in the whole library to say the same.
     """
-    query = 'text : "' + " ".join(word.replace('"', "") for word in phrase) + '"'
+    query = 'text : "' + passage.replace('"', '""') + '"'
     row = connection.execute(
         "SELECT 1 FROM chunks_fts WHERE chunks_fts MATCH ? AND rowid = ?", (query, chunk.row)
     ).fetchone()

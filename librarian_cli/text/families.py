@@ -6,32 +6,24 @@ Owns the evidence from sequences. It must not know how a line is recognised (hea
     candidates -> no apparatus -> numbered runs -> accepted families -> + titles in capitals -> + contents entries
 """
 
-import re
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import islice, pairwise
 from operator import attrgetter
 from statistics import mean, median, stdev
 
-from librarian_cli.text import headings
+from librarian_cli.text import contents, headings
 from librarian_cli.text.headings import Candidate
 
 BARE = frozenset({"roman", "arabic", "initial"})
 UNNUMBERED = frozenset({"front", "capitals", "isolated"})
 _OUTER = frozenset({"volume", "book", "part", "act"})
 _SINGLE_IS_ENOUGH = frozenset({"part", "book", "appendix"})
-_CONTENTS = re.compile(
-    r"(?im)^[ \t_*#=]*(?:(?:table of )?contents|inhalt|inhaltsverzeichnis|table des matières)\b[^\n]{0,20}$"
-)
-_WIDE_GAP = re.compile(r"\n(?:[^\S\n]*\n){3,}")
-_TAIL_NUMBER = re.compile(r"[\s.…]*\b(?:\d{1,4}|[ivxlc]+)[\s.]*\Z")
-_LEADING_NUMBER = re.compile(
-    r"(?i)^(?:(?:chapter|part|book|letter|story|act)\s+)?(?:[ivxlc]{1,8}|\d{1,4})[.):\s—–-]+(?=\S)"
-)
 _TOC_RATIO = 6
 _MAX_OPEN_RUNS = 4
+_MAX_CANDIDATES = 50_000
 _TOC_BODY_CHARS = 1_500
 _MIN_BODY_CHARS = 250
 
@@ -42,12 +34,13 @@ def select_headings(text: str, start: int, end: int) -> list[Candidate]:
     Returns: candidates in order of `start`, their offsets into `text`.
     """
     body = text[start:end]
-    lines = _without_running_heads([c for c in headings.find_numbered(body) if not headings.is_no_chapter(c.text)])
-    titles = [c for c in headings.find_titles(body) if not headings.is_no_chapter(c.text)]
+    numbered = islice(headings.find_numbered(body), _MAX_CANDIDATES)
+    lines = _without_running_heads([c for c in numbered if not headings.is_no_chapter(c.text)])
+    titles = [c for c in headings.find_titles(body)[:_MAX_CANDIDATES] if not headings.is_no_chapter(c.text)]
     accepted = _accept_numbered(lines, len(body))
     accepted += _accept_titles(titles, accepted, len(body))
     accepted = _drop_bodiless(_sorted_unique(accepted), len(body))
-    accepted = _sorted_unique([*accepted, *_listed_in_contents(body, titles, accepted)])
+    accepted = _sorted_unique([*accepted, *contents.find_listed(body, titles, accepted)])
     return [replace(c, start=c.start + start, end=c.end + start) for c in accepted] if start else accepted
 
 
@@ -233,10 +226,12 @@ def _parents(titles: Sequence[Candidate], numbered: Sequence[Candidate]) -> list
     opening = [(above.end if above else 0, c.start) for above, c in pairwise([None, *numbered]) if c and _opens(c)]
     if len(opening) < 2:
         return []
-    above = [
-        c for c in titles if c.blanks >= 1 and any(low <= c.start and 0 <= high - c.end < 60 for low, high in opening)
-    ]
-    return [replace(c, family="part") for c in above] if len(above) >= 2 else []
+    above = []
+    for low, high in opening:
+        last = bisect_left(titles, high, key=attrgetter("start")) - 1
+        if last >= 0 and titles[last].start >= low and titles[last].blanks and high - titles[last].end < 60:
+            above.append(replace(titles[last], family="part"))
+    return above if len(above) >= 2 else []
 
 
 def _opens(candidate: Candidate) -> bool:
@@ -251,47 +246,6 @@ def _drop_bodiless(accepted: Sequence[Candidate], size: int) -> list[Candidate]:
         if not (unnumbered and body < _MIN_BODY_CHARS) and not title_page:
             kept.append(candidate)
     return kept
-
-
-def _listed_in_contents(body: str, titles: Sequence[Candidate], accepted: Sequence[Candidate]) -> list[Candidate]:
-    """Find titles that a contents list announces, when at least half of its entries stand again in the text."""
-    match = _CONTENTS.search(body, 0, len(body) // 4)
-    if not match:
-        return []
-    stop = min((c.start for c in accepted if c.start > match.end()), default=len(body))
-    stop = _contents_end(body, match.end(), min(stop, match.end() + 40_000))
-    entries = _contents_entries(body, match.end(), stop)
-    where: dict[str, list[Candidate]] = defaultdict(list)
-    for title in titles:
-        where[headings.title_key(title.text)].append(title)
-    hits, position = [], stop
-    for entry in entries:
-        found = next((c for key in entry for c in where.get(key, ()) if c.start >= position), None)
-        if found:
-            hits.append(found)
-            position = found.start
-    near = [c.start for c in accepted]
-    if len(hits) < max(4, len(entries) // 2):
-        return []
-    return [c for c in hits if all(abs(c.start - other) >= 200 for other in near)]
-
-
-def _contents_end(body: str, start: int, stop: int) -> int:
-    """A contents list ends, after four entries or more, at three blank lines."""
-    for gap in _WIDE_GAP.finditer(body, start, stop):
-        if sum(map(bool, map(str.strip, body[start : gap.start()].split("\n")))) >= 4:
-            return gap.end()
-    return stop
-
-
-def _contents_entries(body: str, start: int, end: int) -> list[tuple[str, ...]]:
-    entries: list[tuple[str, ...]] = []
-    for line in body[start:end].split("\n"):
-        entry = _TAIL_NUMBER.sub("", line.strip())
-        keys = (headings.title_key(line), headings.title_key(entry), headings.title_key(_LEADING_NUMBER.sub("", entry)))
-        if len(line) <= 90 and len(keys[-1]) >= 4:
-            entries.append(keys)
-    return entries
 
 
 def _sorted_unique(candidates: Iterable[Candidate]) -> list[Candidate]:

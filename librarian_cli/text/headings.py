@@ -48,12 +48,12 @@ _KEYWORD_FIRST = rf"{_THE}[^\W\d_]{{3,15}}\.?[ \t\xa0]+{_THE}{_NUMBER}"
 _ORDINAL_FIRST = rf"{_THE}{numerals.WORD_PATTERN}[ \t\xa0]+[^\W\d_]{{3,15}}"
 _BARE = (
     rf"(?:\d{{1,4}}|{_ROMAN})[.\])]?(?:[ \t\xa0]?\[\d+\])?"
-    r"(?=[ \t\xa0]*\n|[ \t\xa0]*[.:—–-]*[ \t\xa0]+[\"“'‘«(_]?[^\W\da-z_]|[.:—–-]+[\"“'‘«(_]?[^\W\da-z_])"
+    r"(?=[ \t\xa0]*\n|[ \t\xa0]?[.:—–-]{0,4}[ \t\xa0]{1,20}[\"“'‘«(_]?[^\W\da-z_]|[.:—–-]+[\"“'‘«(_]?[^\W\da-z_])"
 )
 _LETTER_ALONE = r"[A-Z]\.?(?=[ \t\xa0]*\n)"
 _CHINESE = r"第[ \t\xa0]?[〇零一二三四五六七八九十百千两兩廿卅\d]{1,7}[ \t\xa0]?[章回節节卷部篇幕話话集編编]"
 _NUMBERED_LINE = re.compile(
-    r"\n[ \t\xa0]*[_*=\[#>~]*[ \t\xa0]*(?=[^\Wa-z_])"
+    r"\n[ \t\xa0]{0,80}[_*=\[#>~]{0,8}[ \t\xa0]{0,8}(?=[^\Wa-z_])"
     rf"((?:{_KEYWORD_FIRST}|{_ORDINAL_FIRST}|{_BARE}|{_LETTER_ALONE}|{_CHINESE}|(?i:{_FRONT_WORDS})(?!\w))"
     r"[^\n]{0,140})(?=\n)"
 )
@@ -71,6 +71,8 @@ _SEPARATED = re.compile(r"[ \t\xa0]*[.:)\]—–-]")
 _FOOTNOTE_MARK = re.compile(r"[ \t\xa0]*\[(?:\d+|[A-Z])\]")
 _PROSE_END = re.compile(r"[.!?:;…\"'”’»)\]*_=—-][ \t\xa0]*\Z")
 _MAX_BARE_CHARS = 70
+_MAX_BLANKS = 9
+_SURROUNDING_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,21 +113,20 @@ def find_numbered(text: str) -> Iterator[Candidate]:
                 yield candidate
 
 
-def find_titles(text: str) -> Iterator[Candidate]:
+def find_titles(text: str) -> list[Candidate]:
     """Find lines in capitals, and short lines set apart by two blank lines before and one after.
 
-    Yields: candidates of the families capitals and isolated, in order of `start`.
+    Returns: candidates of the families capitals and isolated, in order of `start`.
     """
     padded = f"\n{text}\n"
-    seen = set()
-    for family, pattern in (("capitals", _CAPITALS_LINE), ("isolated", _ISOLATED_LINE)):
+    found: dict[int, Candidate] = {}
+    for family, pattern in (("isolated", _ISOLATED_LINE), ("capitals", _CAPITALS_LINE)):
         for match in pattern.finditer(padded):
-            line = match[1].strip(" \t_*=#")
-            if match.start(1) in seen or not _may_be_title(line, capitals=family == "capitals"):
-                continue
-            seen.add(match.start(1))
-            blanks, apart = _surroundings(padded, match.start(1) - 1, match.end())
-            yield Candidate(match.start(1) - 1, match.end() - 1, line, family, None, line, blanks, apart)
+            line, start = match[1].strip(" \t\xa0_*=#"), match.start(1)
+            if _may_be_title(line, capitals=family == "capitals"):
+                blanks, apart = _surroundings(padded, start - 1, match.end())
+                found[start] = Candidate(start - 1, match.end() - 1, line, family, None, line, blanks, apart)
+    return [found[start] for start in sorted(found)]
 
 
 def title_key(title: str) -> str:
@@ -213,9 +214,8 @@ def _closes_paragraph(padded: str, line_start: int) -> bool:
 
 
 def _surroundings(padded: str, line_start: int, line_end: int) -> tuple[int, bool]:
-    blanks, position = 0, line_start - 1
-    while position >= 0 and padded[position] in " \t\n":
-        blanks += padded[position] == "\n"
-        position -= 1
-    after = padded[line_end + 1 : line_end + 200].partition("\n")
-    return 9 if position < 0 else blanks, not after[0].strip(" \t\xa0=*~^#-")
+    """Blank lines before, up to 9 (the most also at the start of the text), and whether one or a rule follows."""
+    before = padded[max(0, line_start - _SURROUNDING_CHARS) : line_start]
+    blanks = before[len(before.rstrip()) :].count("\n") if before.strip() else _MAX_BLANKS
+    after = padded[line_end + 1 : line_end + _SURROUNDING_CHARS].partition("\n")
+    return min(blanks, _MAX_BLANKS), not after[0].strip(" \t\xa0=*~^#-")

@@ -21,6 +21,7 @@ _SMALL_BOOK_CHARS = 20_000
 _MANY = 8
 _MAX_LINE_CHARS = 300
 _MAX_TITLE_LINES = 4
+_MIN_PREFIX_CHARS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,21 +75,32 @@ def _is_page_list(found: Sequence[models.BookHeading]) -> bool:
 
 
 def _find_on_page(text: str, heading: models.BookHeading) -> int | None:
-    """Find the line on the page that holds the title, or the first of the lines over which it is broken."""
-    key = headings.title_key(heading.title)
+    """Find the line on the page that holds the title, or the first of the lines over which it is broken.
+
+    Numbers count at first, so that `Version 2.1` is not taken for `Version 2.0`; then the letters alone.
+    """
+    lines = text[heading.start_char : heading.end_char].splitlines(keepends=True)
+    for key_of in (_full_key, headings.title_key):
+        index = _matching_line(key_of(heading.title), [key_of(line[:_MAX_LINE_CHARS]) for line in lines])
+        if index is not None:
+            indent = len(lines[index]) - len(lines[index].lstrip())
+            return heading.start_char + sum(map(len, lines[:index])) + indent
+    return None
+
+
+def _matching_line(key: str, keys: Sequence[str]) -> int | None:
     if not key:
         return None
-    lines = text[heading.start_char : heading.end_char].splitlines(keepends=True)
-    keys = [headings.title_key(line) if len(line) <= _MAX_LINE_CHARS else "" for line in lines]
-    position, longer = heading.start_char, None
-    for index, line in enumerate(lines):
-        start = position + len(line) - len(line.lstrip())
-        if keys[index] and _is_broken_over(key, keys[index : index + _MAX_TITLE_LINES]):
-            return start
-        if longer is None and len(key) >= 4 and keys[index].startswith(key):
-            longer = start
-        position += len(line)
-    return longer
+    for index, line_key in enumerate(keys):
+        if line_key and _is_broken_over(key, keys[index : index + _MAX_TITLE_LINES]):
+            return index
+    if len(key) < _MIN_PREFIX_CHARS:
+        return None
+    return next((index for index, line_key in enumerate(keys) if line_key.startswith(key)), None)
+
+
+def _full_key(title: str) -> str:
+    return "".join(filter(str.isalnum, title.casefold()))
 
 
 def _is_broken_over(key: str, keys: Sequence[str]) -> bool:

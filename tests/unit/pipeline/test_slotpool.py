@@ -348,14 +348,21 @@ def test_a_stopped_worker_that_reads_nothing_is_killed_at_its_limit(make_pool: C
     assert_usable(pool)
 
 
-def test_the_nursery_s_death_is_survived(make_pool: Callable[..., SlotPool]) -> None:
+def test_the_nursery_s_death_harms_no_call(make_pool: Callable[..., SlotPool]) -> None:
     pool = make_pool()
     assert_usable(pool)
     parent = int(Path(f"/proc/{worker_pid(pool)}/stat").read_text().rsplit(")", 1)[1].split()[1])
     assert parent != os.getpid()
-    os.kill(parent, signal.SIGKILL)
-    wait_until(lambda: not is_running(parent))
-    pool.submit(pool_tasks.echo, 1).exception(PATIENCE)  # the worker may die under it
+
+    def kill_the_nursery(part: object) -> None:
+        if part == 0:
+            os.kill(parent, signal.SIGKILL)
+            wait_until(lambda: not is_running(parent))
+
+    future = pool.run(pool_tasks.count_slowly, 3, 0.05, on_part=kill_the_nursery)
+    assert future.result(PATIENCE) == (0, 1, 2)
+    assert_usable(pool)
+    os.kill(worker_pid(pool), signal.SIGKILL)
     assert_usable(pool)
 
 

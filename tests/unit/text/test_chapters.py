@@ -155,6 +155,14 @@ def test_an_outline_entry_is_put_at_its_line_on_the_page() -> None:
     assert starts == [text.index("2.1"), text.index("2.2"), text.index("Tail")]
 
 
+def test_outline_entries_that_differ_in_their_numbers_keep_their_own_lines() -> None:
+    text = book("Version 2.0", "Version 2.1", "Tail")
+    page = (0, text.index("Tail"))
+    structure = [BookHeading(f"Version 2.{n}", 1, *page, exact=False) for n in (0, 1)]
+    starts = [c.start_char for c in chapters.find_chapters(text, structure)]
+    assert starts == [text.index("Version 2.0"), text.index("Version 2.1")]
+
+
 @pytest.mark.parametrize(
     "names",
     [
