@@ -1,5 +1,9 @@
 """The `librarian` command. Worker processes import this module again, so it must stay tiny."""
 
+import sys
+
+sys.setswitchinterval(0.0005)
+
 
 def main() -> None:
     """Run the command line."""

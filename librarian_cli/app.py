@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from librarian_cli.pipeline.coordinator import Coordinator
     from librarian_cli.pipeline.intake import Request
     from librarian_cli.pipeline.leases import Owner
+    from librarian_cli.pipeline.pools import Pools
     from librarian_cli.pipeline.shutdown import Shutdown
 
 _RESCANS = 3
@@ -105,14 +106,21 @@ class Librarian:
             self._open.close()
 
     def ingest(
-        self, request: "Request", *, jobs: int | None = None, shutdown: "Shutdown | None" = None
+        self,
+        request: "Request",
+        *,
+        jobs: int | None = None,
+        shutdown: "Shutdown | None" = None,
+        pools: "Pools | None" = None,
     ) -> IngestResult:
         """Take in what is new or changed below some paths, and wait until it is done or a shutdown is asked for.
 
+        `jobs` caps the workers of each stage; `pools` replaces the pools (tests run everything in line).
         Raises: EnvironmentFault: the disk, the library or a root fails; what was acknowledged is kept.
         """
         from librarian_cli.pipeline.coordinator import Coordinator
         from librarian_cli.pipeline.leases import Owner
+        from librarian_cli.pipeline.pools import Pools
         from librarian_cli.pipeline.shutdown import Shutdown
 
         started = time.monotonic()
@@ -120,7 +128,8 @@ class Librarian:
         database = self._writable()
         owner = Owner(self._folder / "owners")
         job = database.write_now(partial(tasks.open_job, command="ingest", owner=owner.name))
-        coordinator = Coordinator(database, self.config, self.bus, folder=self._folder, jobs=jobs)
+        pools = pools or Pools(self.config, jobs)
+        coordinator = Coordinator(database, self.config, self.bus, folder=self._folder, pools=pools)
         try:
             self._run(coordinator, job, owner=owner, shutdown=shutdown, request=request)
             database.write_now(partial(_close_job, job=job))

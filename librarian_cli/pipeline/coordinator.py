@@ -60,12 +60,12 @@ class _Running:
 class Coordinator:
     """One process's share in running tasks."""
 
-    def __init__(self, database: Database, config: Config, bus: Bus, *, folder: Path, jobs: int | None) -> None:
+    def __init__(self, database: Database, config: Config, bus: Bus, *, folder: Path, pools: Pools) -> None:
         self._database = database
         self._config = config
         self._bus = bus
         self._basis_folder = folder / "basis"
-        self._pools = Pools(config, jobs)
+        self._pools = pools
         self._library = ThreadPoolExecutor(1, thread_name_prefix="librarian-index")
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._running: dict[int, _Running] = {}
@@ -207,7 +207,10 @@ class Coordinator:
         for number, call in enumerate(calls):
             future = self._pools.submit(stage.pool, call)
             item.futures.append(future)
-            future.add_done_callback(lambda done, n=number: self._inbox.put(partial(self._call_ended, item, n, done)))
+            future.add_done_callback(partial(self._hand_in, item, number))
+
+    def _hand_in(self, item: _Running, number: int, future: "Future[Any]") -> None:
+        self._inbox.put(partial(self._call_ended, item, number, future))
 
     def _calls(self, item: _Running) -> list[Call]:
         stage, settings = item.stage, settings_of(self._config, item.stage.name)
@@ -323,7 +326,7 @@ class Coordinator:
         del self._running[item.task.id]
         self._committing += 1
         item.outputs = {}
-        future = self._database.write(operation)
+        future = self._database.write(operation, bulk_bytes=item.held_bytes)
         future.add_done_callback(lambda done: self._inbox.put(partial(self._committed, item, done, outcome, decision)))
 
     def _committed(self, item: _Running, future: "Future[Any]", outcome: str, decision: retry.Decision | None) -> None:
@@ -409,6 +412,6 @@ def caps(config: Config, slots: dict[str, int]) -> tasks.Caps:
     """How many books may be under way in each queue."""
     if config.limits.profile == "gentle":
         return tasks.Caps({"schema": 2, "ingestion": 3, "trust_audit": 2}, total=5)
-    ingestion = 2 * (slots["extract"] + slots["chunk"])
-    queues = {"schema": 2 * slots["extract"], "ingestion": ingestion, "trust_audit": 2 * slots["audit"]}
+    # Books whose text waits for the writer count too; what bounds memory are the bytes in flight.
+    queues = {"schema": 8 * slots["extract"], "ingestion": 32 * slots["extract"], "trust_audit": 8 * slots["audit"]}
     return tasks.Caps(queues, total=sum(queues.values()))

@@ -5,7 +5,6 @@ Knows no format. Importing this loads no parser.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import metadata
 from typing import Protocol
 
 from librarian_cli import models
@@ -53,5 +52,7 @@ class ReaderEntry:
     @property
     def version(self) -> str:
         """The reader's revision and its libraries' versions, found without importing them."""
+        from importlib import metadata  # 45 ms, which no command but ingest need pay
+
         parts = [f"{name}-{metadata.version(name)}" for name in self.libraries]
         return "+".join([f"{self.format}-{self.revision}", *parts])

@@ -41,10 +41,10 @@ def mark(number: int) -> str:
 
 def without_mark_characters(text: str) -> str:
     """Return a foreign text without the characters that would be taken for marks."""
-    if not text.isascii():
-        for character in _MARK_CHARACTERS:
-            text = text.replace(character, "")
-    return text
+    if text.isascii():
+        return text
+    found = [character for character in _MARK_CHARACTERS if character in text]
+    return re.sub(f"[{_MARK_CHARACTERS}]", "", text) if found else text
 
 
 def strip_marks(text: str) -> str:

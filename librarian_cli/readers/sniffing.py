@@ -51,10 +51,42 @@ _TEXT_NAMES = frozenset(("", ".txt", ".text", ".asc", ".utf8", ".rst", ".adoc", 
 # Text, but no books: a folder of them should not ask a person file by file.
 _DATA_NAMES = frozenset(
     (
-        ".c .h .cc .cpp .hpp .cs .java .js .mjs .ts .tsx .jsx .py .pyi .rb .go .rs .php .pl .pm .sh .bash .lua .swift .kt "
-        ".sql .css .scss .json .jsonl .csv .tsv .yaml .yml .toml .ini .cfg .conf .log .ipynb .diff .patch .lock .bib "
-        ".srt .vtt .ics .vcf .eml .mbox"
-    ).split()
+        *(
+            ".c",
+            ".h",
+            ".cc",
+            ".cpp",
+            ".hpp",
+            ".cs",
+            ".java",
+            ".js",
+            ".mjs",
+            ".ts",
+            ".tsx",
+            ".jsx",
+            ".py",
+            ".pyi",
+            ".rb",
+        ),
+        *(
+            ".go",
+            ".rs",
+            ".php",
+            ".pl",
+            ".pm",
+            ".sh",
+            ".bash",
+            ".lua",
+            ".swift",
+            ".kt",
+            ".sql",
+            ".css",
+            ".scss",
+            ".json",
+        ),
+        *(".jsonl", ".csv", ".tsv", ".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf", ".log", ".ipynb", ".diff"),
+        *(".patch", ".lock", ".bib", ".srt", ".vtt", ".ics", ".vcf", ".eml", ".mbox"),
+    )
 )
 _MARKDOWN_NAMES = frozenset((".md", ".markdown", ".mdown", ".mkd", ".mkdn", ".mdwn"))
 _MARKUP_NAMES = frozenset((".html", ".htm", ".xhtml", ".xht", ".shtml"))

@@ -12,6 +12,11 @@ from librarian_cli.stages.base import Saved, Stage
 from librarian_cli.store import content
 from librarian_cli.text import chapters, chunks
 
+_DEEPEST_BORDER = 2
+"""Chunks end at chapters and their sections; a border at every heading of a deep outline would leave crumbs."""
+
+_TARGET_SHARE = 0.9
+
 
 @dataclass(frozen=True, slots=True)
 class Chunking:
@@ -51,8 +56,11 @@ def save(connection: sqlite3.Connection, book: Book, outputs: tuple[Chunked, ...
 def cut(text: str, headings: tuple[BookHeading, ...], chunking: Chunking) -> Chunked:
     """Find the chapters of a text and cut it into chunks that never cross one."""
     found = chapters.find_chapters(text, headings, title=chunking.title)
-    starts = [chapter.start_char for chapter in found]
-    return Chunked(found, tuple(chunks.split_chunks(text, boundaries=starts, max_chars=chunking.max_chars)))
+    starts = [chapter.start_char for chapter in found if chapter.level <= _DEEPEST_BORDER]
+    target = int(chunking.max_chars * _TARGET_SHARE)
+    return Chunked(
+        found, chunks.split_chunks(text, boundaries=starts, target_chars=target, max_chars=chunking.max_chars)
+    )
 
 
 STAGE = Stage(

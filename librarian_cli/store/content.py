@@ -63,19 +63,20 @@ def save_chunks(connection: sqlite3.Connection, book_row: int, text: str, chunke
         ),
     )
     first = int(connection.execute("SELECT coalesce(max(id), 0) + 1 FROM chunks").fetchone()[0])
-    rows = list(_chunk_rows(first, book_row, text, chunked))
+    count = max(0, len(chunked.cuts) - 1)
     connection.executemany(
-        "INSERT INTO chunks (id, book, chapter, start_char, end_char, text) VALUES (?,?,?,?,?,?)", rows
+        "INSERT INTO chunks (id, book, chapter, start_char, end_char, text) VALUES (?,?,?,?,?,?)",
+        _chunk_rows(first, book_row, text, chunked),
     )
-    titles = [chapter.title for chapter in chunked.chapters]
-    connection.executemany(
-        "INSERT INTO chunks_fts (rowid, heading, text) VALUES (?,?,?)",
-        ((row[0], "" if row[2] is None else titles[row[2]], row[5]) for row in rows),
+    # One statement a book: SQLite runs it without the GIL, where a row at a time would ask for it at every row.
+    connection.execute(
+        "INSERT INTO chunks_fts (rowid, heading, text) SELECT id, heading, text FROM chunk_texts WHERE id BETWEEN ? AND ?",
+        (first, first + count - 1),
     )
     data = text.encode("utf-8")
     connection.execute(
         "UPDATE books SET first_chunk=?, chunks=?, chars=?, text_bytes=?, text_sha256=? WHERE id=?",
-        (first, len(rows), len(text), len(data), hashlib.sha256(data).hexdigest(), book_row),
+        (first, count, len(text), len(data), hashlib.sha256(data).hexdigest(), book_row),
     )
     connection.execute("DELETE FROM extracts WHERE book = ?", (book_row,))
 
@@ -83,6 +84,8 @@ def save_chunks(connection: sqlite3.Connection, book_row: int, text: str, chunke
 def delete_chunks(connection: sqlite3.Connection, book_row: int) -> None:
     """Remove a book's chapters, chunks, full-text rows and vectors."""
     first, count = _chunk_range(connection, book_row)
+    if count == 0:
+        return
     span = (first, first + count - 1)
     # External content: the index forgets a row only when it is told the very text that it holds.
     connection.execute(

@@ -11,7 +11,14 @@ from dataclasses import dataclass
 
 from librarian_cli.text import language
 
-_ODD = re.compile("[\ufffd\ue000-\uf8ff\x7f-\x9f]|\\(cid:\\d+\\)|Ã[\x80-\xbf©¨ª¢®´»§]|â€|Â[\xa0-\xbf]")
+_ODD = re.compile("[\ufffd\ue000-\uf8ff\x7f-\x9f]")
+_MISREAD = {
+    "(cid:": re.compile(r"\(cid:\d+\)"),
+    "Ã": re.compile("Ã[\x80-\xbf©¨ª¢®´»§]"),
+    "â€": re.compile("â€"),
+    "Â": re.compile("Â[\xa0-\xbf]"),
+}
+"""A mark that is quick to look for -> the pattern of mis-decoded text that begins with it."""
 _WORD = re.compile(r"[^\W\d_]+")
 _SAMPLE_CHARS = 12_000
 _SAMPLES = 3
@@ -56,7 +63,7 @@ def measure(text: str, tongue: str, pages: Sequence[str]) -> tuple[Signal, ...]:
     """Measure a text and its pages (empty where a book has none)."""
     sample = _sample(text)
     words = _WORD.findall(sample)
-    values = {"odd_characters": len(_ODD.findall(text)) / max(1, len(text))}
+    values = {"odd_characters": _count_odd(text) / max(1, len(text))}
     if len(words) >= _MIN_WORDS:
         values["single_letters"] = sum(len(word) == 1 for word in words) / len(words)
         values["long_words"] = sum(len(word) > 24 for word in words) / len(words)
@@ -83,6 +90,11 @@ def explain(signals: Sequence[Signal]) -> tuple[str, ...]:
     """One line for each sign that cost points, the dearest first."""
     costly = sorted((item for item in signals if item.severity > 0), key=lambda item: -item.weight * item.severity)
     return tuple(f"-{100 * (1 - math.exp(-item.weight * item.severity)):.0f} points: {item.text}" for item in costly)
+
+
+def _count_odd(text: str) -> int:
+    misread = sum(len(pattern.findall(text)) for mark, pattern in _MISREAD.items() if mark in text)
+    return misread + (0 if text.isascii() else len(_ODD.findall(text)))
 
 
 def _page_values(pages: Sequence[str]) -> dict[str, float]:
