@@ -14,6 +14,7 @@ import os
 import queue
 import random
 import sqlite3
+import sys
 import threading
 import time
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
@@ -38,6 +39,8 @@ logger = logging.getLogger(__name__)
 
 _IDLE_SECONDS = 0.5
 _LONG_SECONDS = 5.0
+_SWITCH_SECONDS = 0.0005
+"""SQLite gives up the GIL at every row; at Python's default of 5 ms the writer would wait that long for each."""
 
 
 @dataclass(slots=True)
@@ -73,6 +76,7 @@ class Coordinator:
         self._held_bytes = 0
         self._claiming = False
         self._index_task: Task | None = None
+        self._index_failed = False
         self._hungry = True
         self._stopping = threading.Event()
         self._fingerprints = fingerprints(config)
@@ -94,6 +98,8 @@ class Coordinator:
         Raises: EnvironmentFault: the disk or the library failed; tasks under way were given back.
         """
         self._owner = owner
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(_SWITCH_SECONDS)
         shutdown.on_change(self.wake)
         intake.add_done_callback(lambda _: self.wake())
         try:
@@ -104,6 +110,7 @@ class Coordinator:
             self._drain(shutdown)
         finally:
             self._abandon()
+            sys.setswitchinterval(interval)
 
     def close(self) -> None:
         """End all workers."""
@@ -120,13 +127,15 @@ class Coordinator:
         reader = self._database.reader()
         if tasks.unfinished(reader, job):
             return False
-        if index.needed(reader):
+        if not self._index_failed and index.needed(reader):
             self._database.write_now(partial(tasks.add_library_task, stage=index.NAME, job=job))
             self._hungry = True
             return False
         return True
 
     def _handle_next(self) -> None:
+        if self._committing and not self._running and self._inbox.empty():
+            self._database.flush()
         try:
             handle = self._inbox.get(timeout=_LONG_SECONDS if self._busy() else _IDLE_SECONDS)
         except queue.Empty:
@@ -259,6 +268,7 @@ class Coordinator:
 
     def _call_ended(self, item: _Running, number: int, future: "Future[Any]") -> None:
         item.left -= 1
+        self._hungry = True
         item.cpu_seconds += getattr(future, "cpu_seconds", 0.0) or 0.0
         try:
             item.outputs[number] = future.result()
@@ -356,6 +366,7 @@ class Coordinator:
         if error is None:
             operation: Any = partial(tasks.finish, task=task, fingerprint="", seconds=0.0, cpu_seconds=0.0)
         else:
+            self._index_failed = True  # the next run tries again
             decision = retry.decide(task, error, 1, self._jitter)
             logger.error("the vector index failed", exc_info=error)
             self._bus.publish(

@@ -55,7 +55,7 @@ def part_of(
     for offset, page in enumerate(pages):
         label = labels[offset] if offset < len(labels) else None
         texts.append(models.PageText(page.text, clean_field(label or "", 40) or None))
-    return models.Part(first, tuple(texts), headings, warnings=tuple(warnings))
+    return models.Part(first, tuple(texts), headings, warnings=tuple(warnings), paged=True)
 
 
 def without_text(*, all_lost: bool) -> errors.ReadError:

@@ -12,6 +12,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, cast
 
 from librarian_cli.config import IndexSettings
 from librarian_cli.store import content, vectors
-from librarian_cli.store.database import Database
+from librarian_cli.store.database import Database, open_read_only
 
 if TYPE_CHECKING:
     from librarian_cli.embedders.lsa import Projector
@@ -33,12 +34,11 @@ Submit = Callable[..., "Future[object]"]
 
 
 @dataclass(frozen=True, slots=True)
-class ProjectInput:
-    """Chunk texts of some books, and the basis to fold them into."""
+class Place:
+    """Where a worker finds the library's texts and its bases."""
 
-    basis: str
-    book_rows: tuple[int, ...]
-    texts: tuple[tuple[str, ...], ...]
+    library: Path
+    bases: Path
 
 
 def bring_up_to_date(
@@ -50,6 +50,7 @@ def bring_up_to_date(
     """
     connection = database.reader()
     folder.mkdir(mode=0o700, exist_ok=True)
+    place = Place(database.path, folder)
     chunks = _count_chunks(connection)
     active = vectors.active_basis(connection)
     basis, fitted_at = active or ("", 0)
@@ -57,9 +58,8 @@ def bring_up_to_date(
         return 0
     if not active or not basis_file(folder, basis).exists() or chunks - fitted_at > settings.refit_growth * fitted_at:
         rows = choose_chunks(connection, settings.max_fit_chunks)
-        chosen = [content.chunk_by_row(connection, row).text for row in rows]
-        basis, fitted_at = str(submit(fit, str(folder), chosen, settings.dimensions).result()), chunks
-    done = _project_missing(database, folder, basis, submit, stop)
+        basis, fitted_at = str(submit(fit, place, rows, settings.dimensions).result()), chunks
+    done = _project_missing(database, place, basis, submit, stop)
     if not stop.is_set():
         database.write_now(lambda conn: vectors.activate(conn, basis, fitted_at))
         _remove_other_bases(folder, basis)
@@ -83,19 +83,22 @@ def choose_chunks(connection: sqlite3.Connection, most: int) -> list[int]:
     return [row for _, row in heapq.nsmallest(most, keyed)]
 
 
-def fit(folder: str, texts: Sequence[str], dimensions: int) -> str:
-    """Fit a basis and store it; runs in a worker. Returns: its id."""
+def fit(place: Place, rows: Sequence[int], dimensions: int) -> str:
+    """Fit a basis on these chunks and store it; runs in a worker. Returns: its id."""
     from librarian_cli.embedders import lsa
 
+    with closing(open_read_only(place.library)) as connection:
+        texts = [content.chunk_by_row(connection, row).text for row in rows]
     basis = lsa.fit(texts, dimensions=dimensions)
-    basis.save(Path(folder))
+    basis.save(place.bases)
     return basis.id
 
 
-def project(folder: str, task: ProjectInput) -> list[tuple[int, bytes]]:
-    """Fold books into a basis; runs in a worker. Returns: (book_row, codes) for each."""
-    projector = _projector(folder, task.basis)
-    return [(row, projector.project(texts).to_bytes()) for row, texts in zip(task.book_rows, task.texts, strict=True)]
+def project(place: Place, basis: str, rows: Sequence[int]) -> list[tuple[int, bytes]]:
+    """Fold these books into a basis; runs in a worker. Returns: (book_row, codes) for each."""
+    projector = _projector(basis_file(place.bases, basis))
+    with closing(open_read_only(place.library)) as connection:
+        return [(row, projector.project(content.chunk_texts(connection, row)).to_bytes()) for row in rows]
 
 
 def basis_file(folder: Path, basis: str) -> Path:
@@ -103,14 +106,13 @@ def basis_file(folder: Path, basis: str) -> Path:
     return folder / f"{basis}.basis"
 
 
-def _project_missing(database: Database, folder: Path, basis: str, submit: Submit, stop: threading.Event) -> int:
-    connection = database.reader()
+def _project_missing(database: Database, place: Place, basis: str, submit: Submit, stop: threading.Event) -> int:
     pending: set[Future[object]] = set()
     done = 0
-    for task in _batches(connection, basis):
+    for rows in _batches(vectors.books_without(database.reader(), basis)):
         if stop.is_set():
             break
-        pending.add(submit(project, str(folder), task))
+        pending.add(submit(project, place, basis, rows))
         if len(pending) >= _AHEAD:
             ready, pending = wait(pending, return_when=FIRST_COMPLETED)
             done += _store(database, basis, ready)
@@ -126,22 +128,17 @@ def _store(database: Database, basis: str, results: Iterable["Future[object]"]) 
     return done
 
 
-def _batches(connection: sqlite3.Connection, basis: str) -> Iterator[ProjectInput]:
+def _batches(books: Iterable[tuple[int, int]]) -> Iterator[list[int]]:
     rows: list[int] = []
     size = 0
-    for book_row, text_bytes in vectors.books_without(connection, basis):
+    for book_row, text_bytes in books:
         rows.append(book_row)
         size += text_bytes
         if size >= _BATCH_BYTES:
-            yield _load_batch(connection, basis, rows)
+            yield rows
             rows, size = [], 0
     if rows:
-        yield _load_batch(connection, basis, rows)
-
-
-def _load_batch(connection: sqlite3.Connection, basis: str, rows: Sequence[int]) -> ProjectInput:
-    texts = tuple(tuple(chunk.text for chunk in content.chunks(connection, row)) for row in rows)
-    return ProjectInput(basis, tuple(rows), texts)
+        yield rows
 
 
 def _count_chunks(connection: sqlite3.Connection) -> int:
@@ -156,10 +153,10 @@ def _remove_other_bases(folder: Path, basis: str) -> None:
 
 
 @lru_cache(maxsize=1)
-def _projector(folder: str, basis: str) -> "Projector":
+def _projector(path: Path) -> "Projector":
     from librarian_cli.embedders import lsa
 
-    return lsa.Projector(lsa.Basis.load(basis_file(Path(folder), basis)))
+    return lsa.Projector(lsa.Basis.load(path))
 
 
 def _mix(number: int) -> int:

@@ -70,7 +70,8 @@ def save_chunks(connection: sqlite3.Connection, book_row: int, text: str, chunke
     )
     # One statement a book: SQLite runs it without the GIL, where a row at a time would ask for it at every row.
     connection.execute(
-        "INSERT INTO chunks_fts (rowid, heading, text) SELECT id, heading, text FROM chunk_texts WHERE id BETWEEN ? AND ?",
+        "INSERT INTO chunks_fts (rowid, heading, text)"
+        " SELECT id, heading, text FROM chunk_texts WHERE id BETWEEN ? AND ?",
         (first, first + count - 1),
     )
     data = text.encode("utf-8")
@@ -122,6 +123,15 @@ def chunks(connection: sqlite3.Connection, book_row: int) -> Iterator[Chunk]:
         (first, first + count - 1),
     )
     return (Chunk(*row) for row in rows)
+
+
+def chunk_texts(connection: sqlite3.Connection, book_row: int) -> list[str]:
+    """The texts of a book's chunks, in order."""
+    first, count = _chunk_range(connection, book_row)
+    rows = connection.execute(
+        "SELECT text FROM chunks WHERE id BETWEEN ? AND ? ORDER BY id", (first, first + count - 1)
+    )
+    return [row[0] for row in rows]
 
 
 def chunk_by_row(connection: sqlite3.Connection, row: int) -> Chunk:

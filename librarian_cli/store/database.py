@@ -28,9 +28,10 @@ T = TypeVar("T")
 Operation = Callable[[sqlite3.Connection], T]
 
 _MAX_GROUP = 500
-_CHECKPOINT_BYTES = 64 << 20
-_BULK_BYTES = 4 << 20
-_BULK_SECONDS = 0.25
+_PAGE_BYTES = 16384
+_CHECKPOINT_PAGES = 8192
+_BULK_BYTES = 8 << 20
+_BULK_SECONDS = 1.0
 _BUSY_SECONDS = 30.0
 
 
@@ -44,6 +45,7 @@ class _Request:
 
 
 _CLOSE = _Request(lambda connection: None, Future())
+_FLUSH = _Request(lambda connection: None, Future())
 
 
 class _Bulk:
@@ -103,8 +105,8 @@ class Database:
     def write(self, operation: Operation[T], *, bulk_bytes: int = 0) -> "Future[T]":
         """Run `operation` in the writer thread; the future resolves once its effects are durable.
 
-        One that writes much text says how much (`bulk_bytes`): it may wait a quarter of a second for others like
-        it, and those without pass it.
+        One that writes much text says how much (`bulk_bytes`): it may wait a second for others like it, until
+        `flush`, and those without pass it.
 
         An operation that raises is rolled back alone; those that were grouped with it may run a second time, so
         operations must depend on the connection only and have no other effect.
@@ -118,6 +120,10 @@ class Database:
     def write_now(self, operation: Operation[T]) -> T:
         """Run `operation` in the writer thread and wait until it is durable."""
         return self.write(operation).result()
+
+    def flush(self) -> None:
+        """Let bulk wait no longer: nothing is left to join it."""
+        self._queue.put(_FLUSH)
 
     def reader(self) -> sqlite3.Connection:
         """Return this thread's read-only connection."""
@@ -187,15 +193,18 @@ class Database:
                 if not group:
                     return None
                 self._queue.put(_CLOSE)
+            elif request is _FLUSH:
+                group = self._bulk.drain()
             elif request is None or self._bulk.add(request):
                 group = self._bulk.drain() if self._bulk.is_due() else []
             else:
                 group.append(request)
-        while len(group) < _MAX_GROUP and (request := self._take(0.0)) not in (None, _CLOSE):
-            if request is not None and not self._bulk.add(request):
+        while len(group) < _MAX_GROUP and (request := self._take(0.0)) is not None:
+            if request in (_CLOSE, _FLUSH):
+                self._queue.put(request)
+                break
+            if not self._bulk.add(request):
                 group.append(request)
-        if request is _CLOSE:
-            self._queue.put(_CLOSE)
         return group
 
     def _take(self, timeout: float | None) -> "_Request | None":
@@ -212,8 +221,6 @@ class Database:
         try:
             with lock.held():
                 results = _run_together(connection, [request.operation for request in group])
-                if _size(self.path.with_name("library.db-wal")) > _CHECKPOINT_BYTES:
-                    connection.execute("PRAGMA wal_checkpoint(RESTART)")
         except BaseException as exc:  # noqa: BLE001  # every waiter of this group must learn of it
             if len(group) > 1 and not isinstance(exc, sqlite3.OperationalError | EnvironmentFault | OSError):
                 for request in group:
@@ -322,13 +329,14 @@ def _open_writable(path: Path) -> sqlite3.Connection:
     try:
         connection = _connect(path, "mode=rwc")
         # Both take effect on a new file only. Chunks of about 1 kB leave an eighth of a 4 kB page empty.
-        connection.execute("PRAGMA page_size=16384")
+        connection.execute(f"PRAGMA page_size={_PAGE_BYTES}")
         connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
         connection.execute("PRAGMA journal_mode=WAL")
     finally:
         os.umask(previous)
     connection.execute("PRAGMA synchronous=FULL")  # an acknowledged book survives a power cut
-    connection.execute("PRAGMA wal_autocheckpoint=0")  # the writer checkpoints by itself, under the lock
+    # A checkpoint follows a commit, so it too happens under the lock.
+    connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
     connection.execute("PRAGMA cache_size=-32768")
     return connection
 
