@@ -125,11 +125,13 @@ class Librarian:
 
         started = time.monotonic()
         shutdown = shutdown or Shutdown()
-        database = self._writable()
+        database = self._writable(create=True)
         owner = Owner(self._folder / "owners")
         job = database.write_now(partial(tasks.open_job, command="ingest", owner=owner.name))
         pools = pools or Pools(self.config, jobs)
-        coordinator = Coordinator(database, self.config, self.bus, folder=self._folder, pools=pools)
+        coordinator = Coordinator(
+            database, self.config, self.bus, folder=self._folder, pools=pools, approve=request.approve
+        )
         try:
             self._run(coordinator, job, owner=owner, shutdown=shutdown, request=request)
             database.write_now(partial(_close_job, job=job))
@@ -255,9 +257,10 @@ class Librarian:
                 changed, coordinator.changed = coordinator.changed, []
                 coordinator.run(job, owner, shutdown, scanner.submit(intake.rescan, changed))
 
-    def _writable(self) -> Database:
+    def _writable(self, *, create: bool = False) -> Database:
         if self._open is None:
-            self._open = Database(self._folder, lock_wait_seconds=self.config.limits.lock_wait_seconds)
+            wait = self.config.limits.lock_wait_seconds
+            self._open = Database(self._folder, lock_wait_seconds=wait, create=create)
         return self._open
 
     def _readable(self) -> sqlite3.Connection:

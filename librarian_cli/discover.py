@@ -85,7 +85,7 @@ class _Chooser:
         self._hidden = selection.hidden
         self._include = _compile(selection.include) if selection.include else None
         self._exclude = _compile(selection.exclude) if selection.exclude else None
-        self._ignores: list[tuple[bytes, pathspec.PathSpec[pathspec.Pattern]]] = []
+        self._ignores: list[tuple[bytes, pathspec.GitIgnoreSpec]] = []
 
     def enter(self, prefix: bytes, has_ignore_file: bool, descriptor: int) -> None:
         self._ignores = [item for item in self._ignores if prefix.startswith(item[0])]
@@ -110,9 +110,9 @@ class _Chooser:
         return any(spec.match_file(os.fsdecode(path[len(prefix) :])) for prefix, spec in self._ignores)
 
 
-def _compile(patterns: Sequence[str]) -> "pathspec.PathSpec[pathspec.Pattern]":
+def _compile(patterns: Sequence[str]) -> pathspec.GitIgnoreSpec:
     try:
-        return pathspec.PathSpec.from_lines("gitwildmatch", patterns)
+        return pathspec.GitIgnoreSpec.from_lines(patterns)
     except ValueError as exc:
         raise UsageError(f"not a usable pattern: {exc}") from exc
 

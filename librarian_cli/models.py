@@ -164,6 +164,7 @@ class SchemaProposal:
     language: str
     kind: str
     collection: str
+    page_count: int | None = None
     confidence: Mapping[str, Confidence] = field(default_factory=dict)
 
 

@@ -5,8 +5,8 @@
       +---- writer <-----+-- inbox <--results-----+--- signals, intake (wake)
 
 One thread, one inbox: all decisions are made here, in the order of arrival. Claims and finishes are handed to the
-writer without waiting; it commits those that meet in one transaction. One task a slot is claimed ahead, so that no
-slot waits for a commit; everything else stays in the database, where it can be seen and reordered.
+writer without waiting; it commits those that meet in one transaction. About a second's work is claimed ahead, so
+that no slot waits for a commit; everything else stays in the database, where it can be seen and reordered.
 """
 
 import logging
@@ -39,6 +39,10 @@ logger = logging.getLogger(__name__)
 
 _IDLE_SECONDS = 0.5
 _LONG_SECONDS = 5.0
+_AHEAD_SECONDS = 1.5
+_AHEAD_CALLS = 16
+"""What is claimed for each slot beforehand, at most: longer than a commit of much text takes."""
+
 _SWITCH_SECONDS = 0.0005
 """SQLite gives up the GIL at every row; at Python's default of 5 ms the writer would wait that long for each."""
 
@@ -59,16 +63,25 @@ class _Running:
     cpu_seconds: float = 0.0
     held_bytes: int = 0
 
+    @property
+    def seconds_left(self) -> float:
+        """What its calls may still take, as the book's size makes us think."""
+        share = self.left / max(1, len(self.futures))
+        return share * self.task.cost if self.stage is extract.STAGE else 0.0
+
 
 class Coordinator:
     """One process's share in running tasks."""
 
-    def __init__(self, database: Database, config: Config, bus: Bus, *, folder: Path, pools: Pools) -> None:
+    def __init__(
+        self, database: Database, config: Config, bus: Bus, *, folder: Path, pools: Pools, approve: bool = False
+    ) -> None:
         self._database = database
         self._config = config
         self._bus = bus
         self._basis_folder = folder / "basis"
         self._pools = pools
+        self._approve = approve
         self._library = ThreadPoolExecutor(1, thread_name_prefix="librarian-index")
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._running: dict[int, _Running] = {}
@@ -177,10 +190,12 @@ class Coordinator:
             return []
         wants = []
         for stage in reversed(STAGES):
-            under_way = sum(item.left for item in self._running.values() if item.stage.pool == stage.pool)
-            room = 2 * self._pools.slots[stage.pool] - under_way
-            if room > 0:
-                wants.append(tasks.Want(stage.name, stage.queue, room))
+            slots = self._pools.slots[stage.pool]
+            waiting = [item for item in self._running.values() if item.left and item.stage is stage]
+            seconds = _AHEAD_SECONDS * slots - sum(item.seconds_left for item in waiting)
+            room = _AHEAD_CALLS * slots - sum(item.left for item in waiting)
+            if room > 0 and seconds > 0:
+                wants.append(tasks.Want(stage.name, stage.queue, room, seconds))
         if self._index_task is None:
             wants.append(tasks.Want(index.NAME, "", 1))
         return wants
@@ -329,6 +344,7 @@ class Coordinator:
             config=self._config,
             fingerprints=self._fingerprints,
             cost=settle.Cost(time.monotonic() - item.started, item.cpu_seconds),
+            approve=self._approve,
         )
         self._write(item, operation, "ok", None)
 

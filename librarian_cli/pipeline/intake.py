@@ -31,8 +31,8 @@ from librarian_cli.store.database import Database
 _BLOCK_BYTES = 1 << 20
 _LOOKUP = 256
 _AHEAD = 64
-_SECONDS_PER_BYTE = {"pdf": 3e-7, "epub": 5e-8}
-_OTHER_SECONDS_PER_BYTE = 2e-8
+_SECONDS_PER_BYTE = {"pdf": 3e-7, "epub": 1e-7, "html": 2e-7, "md": 6e-8, "txt": 6e-8}
+"""What extracting and chunking takes, measured; it orders the work and says how much to claim ahead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ class Intake:
         is_new = row is None
         if row is None:
             row = books.add(connection, hashed.sha256, candidate.size, hashed.format)
-            cost = candidate.size * _SECONDS_PER_BYTE.get(hashed.format, _OTHER_SECONDS_PER_BYTE)
+            cost = candidate.size * _SECONDS_PER_BYTE[hashed.format]
             tasks.add(connection, row, NEEDS, self._job, cost)
         files.record(connection, candidate, self._job, book_row=row, outcome=None)
         return candidate.size if is_new else 0
@@ -158,6 +158,9 @@ class Intake:
                 files.mark_absent(connection, root, self._job)
         seen = books.seen_in(connection, self._job)
         if request.force:
+            for row in books.seen_in(connection, self._job, removed=True):
+                books.set_status(connection, row, "pending", None)
+                tasks.add(connection, row, NEEDS, self._job, 0.0)
             for row in seen:
                 tasks.rerun(connection, row, request.force, dependents(request.force), self._job)
         for row, stage in tasks.outdated(connection, self._job, fingerprints(self._config)):

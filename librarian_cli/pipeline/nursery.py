@@ -193,14 +193,16 @@ def _fork_until_closed(control: socket.socket) -> None:
 
 def _report_deaths(reports: dict[int, int]) -> None:
     while reports:
-        pid, status = os.waitpid(-1, os.WNOHANG)
+        pid, status, usage = os.wait4(-1, os.WNOHANG)
         if pid == 0:
             return
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)  # whatever the worker had started
         report_w = reports.pop(pid)
         with contextlib.suppress(BrokenPipeError):
-            os.write(report_w, process.REPORT.pack(os.waitstatus_to_exitcode(status)))
+            os.write(
+                report_w, process.ENDING.pack(os.waitstatus_to_exitcode(status), usage.ru_maxrss * worker.PEAK_UNIT)
+            )
         os.close(report_w)
 
 

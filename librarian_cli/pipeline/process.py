@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 from librarian_cli.pipeline import worker
 
-REPORT = struct.Struct("<q")  # a pid, later an exit code (negative: the signal)
+REPORT = struct.Struct("<q")  # a pid, at the start
+ENDING = struct.Struct("<qq")  # at the end: the exit code (negative: the signal) and the peak RSS in bytes
 REAP_SECONDS = 2.0
 _LATE_SECONDS = 1.0  # an answer that is already on its way at the limit may still arrive
 _LAST_BREATH_MS = 200.0
@@ -47,9 +48,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a worker ended; the code is None when nobody could tell."""
+    """How a worker ended; the code is None when nobody could tell. `peak_rss_bytes` is over its whole life."""
 
     code: int | None
+    peak_rss_bytes: int = 0
 
     @property
     def text(self) -> str:
@@ -150,8 +152,8 @@ class WorkerProcess:
     def _read_ending(self) -> Ending:
         if not self.pid or not self._report.poll(0):
             return Ending(None)
-        report = os.read(self._report_r, REPORT.size)
-        return Ending(REPORT.unpack(report)[0] if report else None)
+        report = os.read(self._report_r, ENDING.size)
+        return Ending(*ENDING.unpack(report)) if report else Ending(None)
 
     def _exactly(self, size: int, until: float) -> memoryview:
         ahead = self._ahead

@@ -4,7 +4,7 @@ Only here do effects, the task's end, the next tasks and the book's status meet,
 """
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from librarian_cli.config import Config
@@ -30,8 +30,9 @@ def complete(
     config: Config,
     fingerprints: dict[tuple[str, str], str],
     cost: Cost,
+    approve: bool,
 ) -> Saved:
-    """Store what a stage made, end its task, and let the next ones begin.
+    """Store what a stage made, end its task, and let the next ones begin; `approve` speaks for a person.
 
     Raises: LeaseLost: nothing was stored.
     """
@@ -47,6 +48,9 @@ def complete(
     tasks.finish(connection, task, fingerprint, seconds=cost.seconds, cpu_seconds=cost.cpu_seconds)
     for stage in saved.fused:
         tasks.finish_fused(connection, book.row, stage, fingerprints.get((stage, book.format), ""))
+    if not saved.promote and approve:
+        books.approve_waiting(connection, [book.row], "ingest --yes")
+        saved = replace(saved, promote=True)
     if saved.promote:
         tasks.promote(connection, book.row, NEEDS)
         _close_if_done(connection, task)

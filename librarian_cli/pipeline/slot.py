@@ -21,6 +21,11 @@ from librarian_cli.pipeline import deadline, nursery, process, worker
 _T = TypeVar("_T")
 
 _START_ATTEMPTS = 5
+_FULL_SHARE = 0.75
+_OUT_OF_MEMORY_SIGNALS = frozenset(
+    -number for number in (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGTRAP)
+)
+"""How native code dies when an allocation fails; with a nearly full address space that is what it was."""
 _FRESH_SECONDS = 0.05  # a worker that has just answered is not asked whether it lives
 _BACKOFF_SECONDS = 0.05  # doubled after each failed start
 
@@ -191,7 +196,7 @@ class Slot:
             self._bury_worker()
             raise errors.WorkerTimeout("timeout", watch.verdict(), tuple(task.parts)) from None
         except process.Died:
-            raise _death(self._bury_worker(), tuple(task.parts)) from None
+            raise _death(self._bury_worker(), self._limits.memory_bytes, tuple(task.parts)) from None
         self._record(task.future, answer)
         return answer
 
@@ -278,7 +283,10 @@ def _settlement(task: Task, answer: process.Answer) -> Callable[[], None]:
     return functools.partial(task.future.set_exception, exc)
 
 
-def _death(ending: process.Ending, parts: tuple[object, ...]) -> errors.WorkerError:
+def _death(ending: process.Ending, memory_bytes: int, parts: tuple[object, ...]) -> errors.WorkerError:
     if ending.code == -signal.SIGXCPU:
         return errors.WorkerTimeout("timeout", "it used up its CPU time", parts)
+    if ending.code in _OUT_OF_MEMORY_SIGNALS and ending.peak_rss_bytes >= _FULL_SHARE * memory_bytes:
+        used, most = ending.peak_rss_bytes >> 20, memory_bytes >> 20
+        return errors.WorkerError("memory", f"it used {used} of the {most} MiB that its worker may have", parts)
     return errors.WorkerCrashed("crash", ending.text, parts)

@@ -35,7 +35,7 @@ _JOIN_BYTES = 16_384  # below this, a copy is cheaper than a second system call
 CPU_MARGIN_SECONDS = 5.0
 _MESSAGE_CHARS = 2_000
 _TRACEBACK_CHARS = 20_000
-_PEAK_UNIT = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
+PEAK_UNIT = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
 _PAGE_BYTES = resource.getpagesize()
 
 
@@ -156,7 +156,7 @@ class _Desk:
     def send(self, kind: bytes, body: bytes = b"", *, cpu_seconds: float = 0.0) -> None:
         peak = rss = 0
         if kind != PART:
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _PEAK_UNIT
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * PEAK_UNIT
             rss = self._resident_bytes()
         head = ANSWER.pack(kind, len(body), cpu_seconds, peak, rss)
         try:

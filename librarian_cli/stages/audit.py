@@ -17,7 +17,7 @@ from librarian_cli.store import books, content
 from librarian_cli.text import signals
 
 SAMPLED_PASSAGES = 20
-_PHRASE_WORDS = 3
+_PHRASE_WORDS = 2
 _WORD = re.compile(r"\S*[A-Za-z0-9\u00c0-\u024f\u0400-\u04ff\u4e00-\u9fff]\S*")
 """Words by white space: the index splits what is between by its own rules."""
 

@@ -15,7 +15,7 @@ from librarian_cli.text import chapters, chunks
 _DEEPEST_BORDER = 2
 """Chunks end at chapters and their sections; a border at every heading of a deep outline would leave crumbs."""
 
-_TARGET_SHARE = 0.9
+_TARGET_SHARE = 0.8
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ def fit(place: Place, rows: Sequence[int], dimensions: int) -> str:
     from librarian_cli.embedders import lsa
 
     with closing(open_read_only(place.library)) as connection:
-        texts = [content.chunk_by_row(connection, row).text for row in rows]
+        texts = content.texts_of(connection, rows)
     basis = lsa.fit(texts, dimensions=dimensions)
     basis.save(place.bases)
     return basis.id

@@ -83,6 +83,7 @@ def propose(peek: Peek, path: bytes, collection: str) -> SchemaProposal:
         language=tongue,
         kind=kind,
         collection=collection,
+        page_count=peek.page_count,
         confidence={
             "type": Confidence(0.99, (f"the content parses as {peek.format}",)),
             "kind": kind_confidence,

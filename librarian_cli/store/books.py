@@ -85,12 +85,12 @@ def set_status(
     )
 
 
-def seen_in(connection: sqlite3.Connection, job: int) -> list[int]:
-    """Rows of books with a file that was seen in a job."""
+def seen_in(connection: sqlite3.Connection, job: int, *, removed: bool = False) -> list[int]:
+    """Rows of books with a file that was seen in a job: those in the library, or those `removed` from it."""
     rows = connection.execute(
         "SELECT DISTINCT books.id FROM files JOIN books ON books.id = files.book"
-        " WHERE files.seen_job = ? AND books.status <> 'removed'",
-        (job,),
+        " WHERE files.seen_job = ? AND (books.status = 'removed') = ?",
+        (job, removed),
     )
     return [row[0] for row in rows]
 
@@ -131,7 +131,7 @@ def save_proposal(connection: sqlite3.Connection, row: int, proposal: SchemaProp
         (row, state, "" if state == "waiting" else "confidence", json.dumps(asdict(proposal)), time.time()),
     )
     connection.execute(
-        "UPDATE books SET format=?, title=?, author=?, language=?, kind=?, collection=? WHERE id=?",
+        "UPDATE books SET format=?, title=?, author=?, language=?, kind=?, collection=?, page_count=? WHERE id=?",
         (
             proposal.format,
             proposal.title,
@@ -139,6 +139,7 @@ def save_proposal(connection: sqlite3.Connection, row: int, proposal: SchemaProp
             proposal.language,
             proposal.kind,
             proposal.collection,
+            proposal.page_count,
             row,
         ),
     )

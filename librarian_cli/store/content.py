@@ -9,7 +9,7 @@ import hashlib
 import sqlite3
 import zlib
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from librarian_cli.models import Book, BookHeading, Chapter, Chunked, Extract, Page
@@ -132,6 +132,14 @@ def chunk_texts(connection: sqlite3.Connection, book_row: int) -> list[str]:
         "SELECT text FROM chunks WHERE id BETWEEN ? AND ? ORDER BY id", (first, first + count - 1)
     )
     return [row[0] for row in rows]
+
+
+def texts_of(connection: sqlite3.Connection, rows: Sequence[int]) -> list[str]:
+    """The texts of some chunks, in the order asked for; they are read in the order in which they lie on disk."""
+    found = {
+        row: connection.execute("SELECT text FROM chunks WHERE id = ?", (row,)).fetchone()[0] for row in sorted(rows)
+    }
+    return [found[row] for row in rows]
 
 
 def chunk_by_row(connection: sqlite3.Connection, row: int) -> Chunk:

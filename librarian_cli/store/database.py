@@ -84,9 +84,11 @@ class _Bulk:
 
 
 class Database:
-    """One library's file. Opening creates it or migrates it; `read_only` never writes."""
+    """One library's file. Opening may `create` it, and migrates an older one; `read_only` never writes."""
 
-    def __init__(self, folder: Path, *, lock_wait_seconds: float = 30.0, read_only: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *, lock_wait_seconds: float = 30.0, read_only: bool = False, create: bool = False
+    ) -> None:
         self.path = folder / "library.db"
         self._folder = folder
         self._lock_wait_seconds = lock_wait_seconds
@@ -97,9 +99,9 @@ class Database:
         self._bulk = _Bulk()
         self._thread: threading.Thread | None = None
         self._opened: Future[None] = Future()
-        if read_only:
+        if not create:
             self._require_file()
-        else:
+        if not read_only:
             self._start_writer()
 
     def write(self, operation: Operation[T], *, bulk_bytes: int = 0) -> "Future[T]":

@@ -3,6 +3,7 @@
 A path is a root (absolute, bytes) and a path below it (bytes). Nested roots share a file's row.
 """
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -118,7 +119,9 @@ def mark_absent(connection: sqlite3.Connection, root: bytes, job: int) -> int:
             "SELECT roots.path, files.path, files.id, seen_job FROM files JOIN roots ON roots.id = files.root"
             " WHERE missing_since IS NULL"
         )
-        if seen < job and _below(root, _join(root_path, path)) is not None
+        if seen < job
+        and _below(root, _join(root_path, path)) is not None
+        and not os.path.lexists(_join(root_path, path))  # else a selection left it out
     ]
     connection.executemany("UPDATE files SET missing_since = ? WHERE id = ?", ((now, file_id) for file_id in gone))
     return len(gone)

@@ -12,10 +12,12 @@ Every change of state goes through `_move`, so TRANSITIONS is the whole truth. A
 must bring the token of its claim, so a worker that was given up for dead can no longer change anything.
 """
 
+import math
 import sqlite3
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate
 
 from librarian_cli.errors import LibrarianError
 from librarian_cli.models import Task
@@ -42,11 +44,15 @@ _TASK_COLUMNS = ("id", "book_row", "stage", "job", "token", "attempts", "deliver
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """A wish for at most `count` tasks of a stage; its `queue` is what caps count."""
+    """A wish for tasks of a stage: at most `count`, and no more once their costs reach `seconds`.
+
+    `queue` is what caps count.
+    """
 
     stage: str
     queue: str
     count: int
+    seconds: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +111,7 @@ def claim(
         room = min(want.count, caps.total - sum(busy.values()))
         if want.queue in caps.queues:
             room = min(room, caps.queues[want.queue] - busy.get(want.queue, 0))
-        tasks = _claim_stage(connection, owner, want.stage, max(0, room), alone=alone) if room > 0 else []
+        tasks = _claim_stage(connection, owner, replace(want, count=room), alone=alone) if room > 0 else []
         busy[want.queue] = busy.get(want.queue, 0) + len(tasks)
         claimed += tasks
     return claimed
@@ -268,14 +274,15 @@ def state_counts(connection: sqlite3.Connection) -> list[tuple[str, str, int]]:
     return [(row[0], row[1], row[2]) for row in rows]
 
 
-def _claim_stage(connection: sqlite3.Connection, owner: str, stage: str, count: int, *, alone: bool) -> list[Task]:
+def _claim_stage(connection: sqlite3.Connection, owner: str, want: Want, *, alone: bool) -> list[Task]:
     now = time.time()
     rows = connection.execute(
-        "SELECT id FROM tasks WHERE state='ready' AND stage=? AND alone=? AND run_at<=?"
+        "SELECT id, cost FROM tasks WHERE state='ready' AND stage=? AND alone=? AND run_at<=?"
         " ORDER BY order_key, cost DESC LIMIT ?",
-        (stage, alone, now, count),
+        (want.stage, alone, now, want.count),
     ).fetchall()
-    ids = [row[0] for row in rows]
+    before = [0.0, *accumulate(cost for _, cost in rows)]
+    ids = [task_id for (task_id, _), spent in zip(rows, before, strict=False) if spent < want.seconds]
     _move(connection, ids, "ready", "leased")
     claimed = []
     for task_id in ids:

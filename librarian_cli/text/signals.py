@@ -20,7 +20,7 @@ _MISREAD = {
 }
 """A mark that is quick to look for -> the pattern of mis-decoded text that begins with it."""
 _WORD = re.compile(r"[^\W\d_]+")
-_SAMPLE_CHARS = 12_000
+_SAMPLE_CHARS = 6_000
 _SAMPLES = 3
 _MIN_WORDS = 200
 _SPACED_SCRIPTS = frozenset(language.STOP_WORDS)
