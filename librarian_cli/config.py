@@ -51,7 +51,7 @@ class IndexSettings(StageSettings):
     """The index task: the library's own vectors."""
 
     dimensions: int = 128
-    max_fit_chunks: int = 20_000
+    max_fit_chunks: int = 10_000
     refit_growth: float = 0.25
     memory_mb: int = 2048
     silence_seconds: float = 300.0

@@ -237,7 +237,7 @@ class Coordinator:
         self._inbox.put(partial(self._call_ended, item, number, future))
 
     def _calls(self, item: _Running) -> list[Call]:
-        stage, settings = item.stage, settings_of(self._config, item.stage.name)
+        stage, settings = item.stage, settings_of(self._config, item.stage.pool)
         if stage.pool in THREAD_POOLS:
             return [Call(self._load_and_run, (stage, item.book), deadline(settings, 0))]
         inputs = stage.load(self._database.reader(), item.book, self._config)

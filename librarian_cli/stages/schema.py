@@ -27,7 +27,7 @@ _JUNK_TITLE = re.compile(
 _JUNK_AUTHOR = re.compile(
     r"^(?:unknown|user|admin(?:istrator)?|author|owner|root|pc|dell|hp|anonymous)?$", re.IGNORECASE
 )
-_BYLINE = re.compile(r"^\s*(?:by|von|par|di|por|av|door)\s+([^\W\d_][^\n]{2,80})$", re.IGNORECASE | re.MULTILINE)
+_BYLINE = re.compile(r"^[\s*_]*(?:by|von|par|di|por|av|door)\s+([^\W\d_][^\n]{2,80})$", re.IGNORECASE | re.MULTILINE)
 _WORD = re.compile(r"[^\W\d_]{2,}")
 
 

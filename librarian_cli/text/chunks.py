@@ -16,6 +16,7 @@ TARGET_CHARS = 800
 _LONG_LINE_CHARS = 120
 _MIN_SHARE = 0.4
 _MAX_CLUSTER_CHARS = 32
+_WINDOW_CHARS = 64
 _ZERO_WIDTH_JOINER = "\u200d"
 _ABBREVIATIONS = (
     "Mr Mrs Ms Dr St Sr Jr Mt Prof Rev Hon Gen Col Capt Lt Sgt Esq Messrs Mme Mlle vs cf viz etc vol Vol pp No Nos "
@@ -83,11 +84,16 @@ def _best_cut(text: str, start: int, low: int, high: int, paragraph_end: re.Patt
 
 
 def _last_end(pattern: re.Pattern[str], text: str, low: int, high: int) -> int:
-    """The last end of a match in [low, high], or 0. A match may begin a little before low."""
-    end = 0
-    for match in pattern.finditer(text, max(0, low - 8), high + 1):
-        end = match.end()
-    return end if end >= low else 0
+    """The last end of a match in [low, high], or 0, looked for from the end. A match may begin a little before low."""
+    stop = high
+    while stop > low:
+        start, end = max(low, stop - _WINDOW_CHARS), 0
+        for match in pattern.finditer(text, max(0, start - 8), stop + 1):
+            end = match.end()
+        if end >= start:
+            return end
+        stop = start
+    return 0
 
 
 def _hard_cut(text: str, low: int, high: int) -> int:

@@ -6,8 +6,9 @@ bare text.
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from librarian_cli import models
@@ -16,6 +17,7 @@ from librarian_cli.text import headings
 _PAGE_TITLE = re.compile(
     r"(?i)\W*(?:page|p|pg|seite|página|pagina|slide|sheet|scan|img|image)?[\s._-]*[\divxlc]+\W*(?:\.\w{3,4})?"
 )
+_NO_LETTER = re.compile(r"[\W_]+")
 _MAX_LEAF_SHARE = 0.9
 _SMALL_BOOK_CHARS = 20_000
 _MANY = 8
@@ -79,20 +81,26 @@ def _find_on_page(text: str, heading: models.BookHeading) -> int | None:
 
     Numbers count at first, so that `Version 2.1` is not taken for `Version 2.0`; then the letters alone.
     """
-    lines = text[heading.start_char : heading.end_char].splitlines(keepends=True)
+    page = text[heading.start_char : heading.end_char]
     for key_of in (_full_key, headings.title_key):
-        index = _matching_line(key_of(heading.title), [key_of(line[:_MAX_LINE_CHARS]) for line in lines])
+        index = _matching_line(key_of(heading.title), _line_keys(page, key_of))
         if index is not None:
+            lines = page.splitlines(keepends=True)
             indent = len(lines[index]) - len(lines[index].lstrip())
             return heading.start_char + sum(map(len, lines[:index])) + indent
     return None
+
+
+@lru_cache(maxsize=4)  # an outline often names several headings of one page, one after the other
+def _line_keys(page: str, key_of: Callable[[str], str]) -> tuple[str, ...]:
+    return tuple(key_of(line[:_MAX_LINE_CHARS]) for line in page.splitlines(keepends=True))
 
 
 def _matching_line(key: str, keys: Sequence[str]) -> int | None:
     if not key:
         return None
     for index, line_key in enumerate(keys):
-        if line_key and _is_broken_over(key, keys[index : index + _MAX_TITLE_LINES]):
+        if line_key and key.startswith(line_key) and _is_broken_over(key, keys[index : index + _MAX_TITLE_LINES]):
             return index
     if len(key) < _MIN_PREFIX_CHARS:
         return None
@@ -100,7 +108,7 @@ def _matching_line(key: str, keys: Sequence[str]) -> int | None:
 
 
 def _full_key(title: str) -> str:
-    return "".join(filter(str.isalnum, title.casefold()))
+    return _NO_LETTER.sub("", title.casefold())
 
 
 def _is_broken_over(key: str, keys: Sequence[str]) -> bool:

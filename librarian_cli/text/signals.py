@@ -46,7 +46,7 @@ class _Scale:
 
 
 _SCALES = {
-    "odd_characters": _Scale(0.002, 0.02, 0.8, "{:.1%} of the characters are replacement, private or mis-decoded ones"),
+    "odd_characters": _Scale(0.002, 0.02, 1.5, "{:.1%} of the characters are replacement, private or mis-decoded ones"),
     "few_stop_words": _Scale(0.0, 0.15, 0.8, "common words are {:.0%} rarer than in clean text of this language"),
     "single_letters": _Scale(0.06, 0.1, 0.6, "{:.0%} of the words are single letters"),
     "long_words": _Scale(0.01, 0.04, 0.6, "{:.1%} of the words are longer than 24 letters"),
