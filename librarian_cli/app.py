@@ -201,7 +201,7 @@ class Librarian:
 
     def status(self) -> Status:
         """What waits and what runs, in every process that works on this library."""
-        from librarian_cli.pipeline.coordinator import caps
+        from librarian_cli.pipeline.claims import caps
         from librarian_cli.pipeline.pools import worker_counts
         from librarian_cli.stages import QUEUES, STAGE_BY_NAME
 

@@ -4,6 +4,7 @@ Only here do effects, the task's end, the next tasks and the book's status meet,
 """
 
 import sqlite3
+import time
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -67,6 +68,22 @@ def give_up(
     book = books.get(connection, task.book_row)
     fingerprint = fingerprints.get((task.stage, book.format), "")
     _bury(connection, task, fingerprint, decision.reason, decision.detail)
+
+
+def retry_later(connection: sqlite3.Connection, task: Task, decision: Decision) -> None:
+    """Charge an attempt and try again after the decision's delay. Raises: LeaseLost."""
+    run_at = time.time() + decision.delay_seconds
+    tasks.retry_later(connection, task, run_at, alone=decision.alone, reason=decision.reason, detail=decision.detail)
+
+
+def complete_index(connection: sqlite3.Connection, task: Task) -> None:
+    """End the library's index task. Raises: LeaseLost."""
+    tasks.finish(connection, task, "", seconds=0.0, cpu_seconds=0.0)
+
+
+def give_up_index(connection: sqlite3.Connection, task: Task, decision: Decision) -> None:
+    """Bury the library's index task with its reason; the next ingest files it anew. Raises: LeaseLost."""
+    tasks.fail(connection, task, (), fingerprint="", reason=decision.reason, detail=decision.detail)
 
 
 def forget_changed(connection: sqlite3.Connection, task: Task, candidate: Candidate | None, *, vanished: bool) -> None:

@@ -80,6 +80,8 @@ def save(
     extract = assemble([item for item in items if isinstance(item, Part)])
     if not extract.text.strip():
         return Saved(failure=("no_text" if book.format == "pdf" else "empty", "it holds no text"))
+    if len(extract.text) > config.read.max_book_chars:
+        return Saved(failure=("limit", f"more than the {config.read.max_book_chars:,} characters allowed for a book"))
     books.set_warnings(connection, book.row, extract.warnings)
     chunked = next((item for item in items if isinstance(item, Chunked)), None)
     if chunked is None:

@@ -30,7 +30,7 @@ Operation = Callable[[sqlite3.Connection], T]
 _MAX_GROUP = 500
 _PAGE_BYTES = 16384
 _CHECKPOINT_PAGES = 8192
-_BULK_BYTES = 8 << 20
+_BULK_CHARS = 8 << 20
 _BULK_SECONDS = 1.0
 _BUSY_SECONDS = 30.0
 
@@ -41,7 +41,7 @@ class _Request:
 
     operation: Operation[Any]
     future: "Future[Any]"
-    bulk_bytes: int = 0
+    bulk_chars: int = 0
 
 
 _CLOSE = _Request(lambda connection: None, Future())
@@ -56,17 +56,17 @@ class _Bulk:
 
     def __init__(self) -> None:
         self._requests: list[_Request] = []
-        self._bytes = 0
+        self._chars = 0
         self._since = 0.0
 
     def add(self, request: _Request) -> bool:
         """Keep a request if it is one of bulk. Returns: whether it is."""
-        if not request.bulk_bytes:
+        if not request.bulk_chars:
             return False
         if not self._requests:
             self._since = time.monotonic()
         self._requests.append(request)
-        self._bytes += request.bulk_bytes
+        self._chars += request.bulk_chars
         return True
 
     def seconds_left(self) -> float | None:
@@ -75,11 +75,11 @@ class _Bulk:
 
     def is_due(self) -> bool:
         """Whether there is enough, or it has waited long enough."""
-        return bool(self._requests) and (self._bytes >= _BULK_BYTES or time.monotonic() >= self._since + _BULK_SECONDS)
+        return bool(self._requests) and (self._chars >= _BULK_CHARS or time.monotonic() >= self._since + _BULK_SECONDS)
 
     def drain(self) -> list[_Request]:
         """Take everything out."""
-        taken, self._requests, self._bytes = self._requests, [], 0
+        taken, self._requests, self._chars = self._requests, [], 0
         return taken
 
 
@@ -104,10 +104,10 @@ class Database:
         if not read_only:
             self._start_writer()
 
-    def write(self, operation: Operation[T], *, bulk_bytes: int = 0) -> "Future[T]":
+    def write(self, operation: Operation[T], *, bulk_chars: int = 0) -> "Future[T]":
         """Run `operation` in the writer thread; the future resolves once its effects are durable.
 
-        One that writes much text says how much (`bulk_bytes`): it may wait a second for others like it, until
+        One that writes much text says how much (`bulk_chars`): it may wait a second for others like it, until
         `flush`, and those without pass it.
 
         An operation that raises is rolled back alone; those that were grouped with it may run a second time, so
@@ -116,7 +116,7 @@ class Database:
         future: Future[T] = Future()
         if self._thread is None:
             raise EnvironmentFault(f"{self.path}: opened read-only, cannot be changed")
-        self._queue.put(_Request(operation, future, bulk_bytes))
+        self._queue.put(_Request(operation, future, bulk_chars))
         return future
 
     def write_now(self, operation: Operation[T]) -> T:
