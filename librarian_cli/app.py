@@ -40,11 +40,17 @@ class IngestResult:
 
     job: int
     seconds: float
-    outcomes: Mapping[str, int]
+    reasons: Mapping[str, Mapping[str, int]]
+    """Outcome -> reason ("" for none) -> files."""
     books: int
     chunks: int
     text_bytes: int
     interrupted: bool
+
+    @property
+    def outcomes(self) -> dict[str, int]:
+        """Files by outcome, every outcome named."""
+        return _totals(self.reasons)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +133,7 @@ class Librarian:
         shutdown = shutdown or Shutdown()
         database = self._writable(create=True)
         owner = Owner(self._folder / "owners")
+        owner.sweep()
         job = database.write_now(partial(tasks.open_job, command="ingest", owner=owner.name))
         pools = pools or Pools(self.config, jobs)
         coordinator = Coordinator(
@@ -142,7 +149,7 @@ class Librarian:
         return IngestResult(
             job,
             time.monotonic() - started,
-            _counts(reader, job),
+            files.reason_counts(reader, job),
             *books.totals(reader),
             interrupted=shutdown.level > 0,
         )
@@ -218,7 +225,7 @@ class Librarian:
             active,
             sum(active.values()),
             caps(self.config, worker_counts(self.config, None)).total,
-            _counts(reader, None),
+            _totals(files.reason_counts(reader)),
             *books.totals(reader),
         )
 
@@ -279,9 +286,8 @@ class Librarian:
         )
 
 
-def _counts(reader: sqlite3.Connection, job: int | None) -> dict[str, int]:
-    found = files.outcome_counts(reader, job)
-    return {word: found.get(word, 0) for word in OUTCOMES}
+def _totals(reasons: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    return {word: sum(reasons.get(word, {}).values()) for word in OUTCOMES}
 
 
 def _close_job(connection: sqlite3.Connection, *, job: int) -> None:

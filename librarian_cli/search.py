@@ -15,7 +15,6 @@ from pathlib import Path
 
 from librarian_cli.errors import UsageError
 from librarian_cli.models import Book, Hit
-from librarian_cli.stages.index import basis_file
 from librarian_cli.store import books, content, files, vectors
 from librarian_cli.text import language
 
@@ -141,7 +140,7 @@ def _cosines(
 ) -> dict[int, float]:
     """Cosines of the nearest chunks and of the rows `also`, scaled from the median (0) to the best (1)."""
     active = vectors.active_basis(connection)
-    if active is None or not basis_file(folder, active[0]).exists():
+    if active is None or not vectors.basis_file(folder, active[0]).exists():
         return {}
     import numpy as np  # takes a third of a whole word search to load
 
@@ -151,7 +150,7 @@ def _cosines(
     stored = [item for item in vectors.stored(connection, active[0]) if wanted is None or item.book_row in wanted]
     if not stored:
         return {}
-    basis = lsa.Basis.load(basis_file(folder, active[0]))
+    basis = lsa.Basis.load(vectors.basis_file(folder, active[0]))
     joined = lsa.Vectors.join([lsa.Vectors.from_bytes(item.codes, dimensions=basis.dimensions) for item in stored])
     rows = np.concatenate([np.arange(item.first_chunk, item.first_chunk + item.chunks) for item in stored])
     cosines = lsa.similarities(joined, lsa.query_vector(basis, text))

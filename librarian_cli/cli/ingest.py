@@ -9,6 +9,8 @@ import click
 from librarian_cli.cli.context import Settings, json_option, pass_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from librarian_cli.app import IngestResult, Librarian
 
 _STAGES = ("schema", "extract", "chunk", "audit")
@@ -90,9 +92,9 @@ def _report(librarian: "Librarian", result: "IngestResult", *, as_json: bool, ta
 def _print_summary(result: "IngestResult") -> None:
     from librarian_cli.cli import render
 
-    words = [f"{count} {word}" for word, count in result.outcomes.items() if count]
-    seen = sum(result.outcomes.values())
-    render.echo(f"{seen} files in {render.duration(result.seconds)}: {', '.join(words) or 'nothing to do'}", err=True)
+    rows = [(word, str(count), _why(result.reasons[word])) for word, count in result.outcomes.items() if count]
+    rows.append(("all", str(sum(result.outcomes.values())), f"in {render.duration(result.seconds)}"))
+    render.echo(render.table(rows, ("OUTCOME", "FILES", ""), right=(1,)), err=True)
     total = f"{result.books} books, {result.chunks:,} passages, {render.size(result.text_bytes)} of text"
     render.echo(f"The library holds {total}.", err=True)
     if result.outcomes["waiting"]:
@@ -101,6 +103,11 @@ def _print_summary(result: "IngestResult") -> None:
         )
     if result.interrupted:
         render.echo("Stopped before all was done; the same command goes on from here.", err=True)
+
+
+def _why(reasons: "Mapping[str, int]") -> str:
+    named = sorted(((count, reason) for reason, count in reasons.items() if reason), reverse=True)
+    return ", ".join(f"{count} {reason}" for count, reason in named)
 
 
 def _as_json(librarian: "Librarian", result: "IngestResult") -> dict[str, object]:

@@ -18,8 +18,7 @@ class Owner:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.name = f"{socket.gethostname()}-{os.getpid()}-{time.time_ns()}"
         self._path = folder / self.name
-        self._descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._descriptor = self._lock_own_file()
 
     def is_dead(self, owner: str) -> bool:
         """Whether another owner's process has ended. Its file is removed then."""
@@ -38,6 +37,20 @@ class Owner:
             path.unlink(missing_ok=True)
             return True
         finally:
+            os.close(descriptor)
+
+    def sweep(self) -> None:
+        """Remove what dead owners left."""
+        for path in self._folder.iterdir():
+            self.is_dead(path.name)
+
+    def _lock_own_file(self) -> int:
+        # Between open and flock another process may take us for dead and unlink the file; then we begin again.
+        while True:
+            descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if self._path.exists() and self._path.stat().st_ino == os.fstat(descriptor).st_ino:
+                return descriptor
             os.close(descriptor)
 
     def close(self) -> None:

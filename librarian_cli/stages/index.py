@@ -56,7 +56,11 @@ def bring_up_to_date(
     basis, fitted_at = active or ("", 0)
     if chunks == 0:
         return 0
-    if not active or not basis_file(folder, basis).exists() or chunks - fitted_at > settings.refit_growth * fitted_at:
+    if (
+        not active
+        or not vectors.basis_file(folder, basis).exists()
+        or chunks - fitted_at > settings.refit_growth * fitted_at
+    ):
         rows = choose_chunks(connection, settings.max_fit_chunks)
         basis, fitted_at = str(submit(fit, place, rows, settings.dimensions).result()), chunks
     done = _project_missing(database, place, basis, submit, stop)
@@ -96,14 +100,9 @@ def fit(place: Place, rows: Sequence[int], dimensions: int) -> str:
 
 def project(place: Place, basis: str, rows: Sequence[int]) -> list[tuple[int, bytes]]:
     """Fold these books into a basis; runs in a worker. Returns: (book_row, codes) for each."""
-    projector = _projector(basis_file(place.bases, basis))
+    projector = _projector(vectors.basis_file(place.bases, basis))
     with closing(open_read_only(place.library)) as connection:
         return [(row, projector.project(content.chunk_texts(connection, row)).to_bytes()) for row in rows]
-
-
-def basis_file(folder: Path, basis: str) -> Path:
-    """Where a basis is stored."""
-    return folder / f"{basis}.basis"
 
 
 def _project_missing(database: Database, place: Place, basis: str, submit: Submit, stop: threading.Event) -> int:
@@ -148,7 +147,7 @@ def _count_chunks(connection: sqlite3.Connection) -> int:
 
 def _remove_other_bases(folder: Path, basis: str) -> None:
     for path in folder.iterdir():
-        if path != basis_file(folder, basis):
+        if path != vectors.basis_file(folder, basis):
             path.unlink(missing_ok=True)
 
 

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -180,10 +180,10 @@ class Database:
         self._opened.set_result(None)
         while (group := self._next_group()) is not None:
             self._commit(connection, lock, group)
-        with lock.held():
+        with suppress(sqlite3.Error, LibraryLocked), lock.held():  # what is committed is safe without it
             connection.execute("PRAGMA incremental_vacuum").fetchall()
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            connection.close()
+        connection.close()
 
     def _next_group(self) -> "list[_Request] | None":
         """Wait for the next group: everything that is there, with bulk once it is enough or old enough."""

@@ -137,11 +137,13 @@ def outcomes(
             yield FileOutcome(_join(root, path), word, reason, detail, book, seconds)
 
 
-def outcome_counts(connection: sqlite3.Connection, job: int | None = None) -> dict[str, int]:
-    """How many files ended in each outcome."""
-    counts: dict[str, int] = {}
+def reason_counts(connection: sqlite3.Connection, job: int | None = None) -> dict[str, dict[str, int]]:
+    """How many files ended in each outcome, for each reason. A book of which a file is a copy is no reason."""
+    counts: dict[str, dict[str, int]] = {}
     for item in outcomes(connection, job=job):
-        counts[item.outcome] = counts.get(item.outcome, 0) + 1
+        reasons = counts.setdefault(item.outcome, {})
+        reason = "" if item.outcome in ("duplicate", "unchanged") else item.reason
+        reasons[reason] = reasons.get(reason, 0) + 1
     return counts
 
 

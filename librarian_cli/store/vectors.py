@@ -6,6 +6,7 @@ The index is derived, like the full-text index: it may be rebuilt at any time fr
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 _BASIS = "vectors.basis"
 _CHUNKS_AT_FIT = "vectors.chunks_at_fit"
@@ -19,6 +20,11 @@ class BookVectors:
     first_chunk: int
     chunks: int
     codes: bytes
+
+
+def basis_file(folder: Path, basis: str) -> Path:
+    """Where a basis is stored, beside the library's file."""
+    return folder / f"{basis}.basis"
 
 
 def active_basis(connection: sqlite3.Connection) -> tuple[str, int] | None:
