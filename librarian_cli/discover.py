@@ -8,11 +8,13 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-
-import pathspec
+from typing import TYPE_CHECKING
 
 from librarian_cli.errors import EnvironmentFault, UsageError
 from librarian_cli.models import Candidate
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 IGNORE_FILE = b".librarianignore"
 _LIBRARY_FILE = b"library.db"
@@ -85,7 +87,7 @@ class _Chooser:
         self._hidden = selection.hidden
         self._include = _compile(selection.include) if selection.include else None
         self._exclude = _compile(selection.exclude) if selection.exclude else None
-        self._ignores: list[tuple[bytes, pathspec.GitIgnoreSpec]] = []
+        self._ignores: list[tuple[bytes, GitIgnoreSpec]] = []
 
     def enter(self, prefix: bytes, has_ignore_file: bool, descriptor: int) -> None:
         self._ignores = [item for item in self._ignores if prefix.startswith(item[0])]
@@ -110,7 +112,9 @@ class _Chooser:
         return any(spec.match_file(os.fsdecode(path[len(prefix) :])) for prefix, spec in self._ignores)
 
 
-def _compile(patterns: Sequence[str]) -> pathspec.GitIgnoreSpec:
+def _compile(patterns: Sequence[str]) -> "GitIgnoreSpec":
+    import pathspec  # takes longer to load than a small tree to walk, and most have no patterns
+
     try:
         return pathspec.GitIgnoreSpec.from_lines(patterns)
     except ValueError as exc:

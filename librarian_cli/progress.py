@@ -8,8 +8,6 @@ import threading
 from types import TracebackType
 from typing import Any, Self
 
-from tqdm import tqdm
-
 from librarian_cli.events import Bus, Event, FilesFound, Notice, StageAdvanced, StageEnded, StagePlanned
 
 _STAGES = ("schema", "extract", "chunk", "audit")
@@ -28,6 +26,8 @@ class Progress:
 
     def __enter__(self) -> Self:
         if self._shown:
+            from tqdm import tqdm  # a run under cron shows no bars and need not load them
+
             names = (*_STAGES, "total")
             self._bars = {
                 name: tqdm(
@@ -54,9 +54,16 @@ class Progress:
     def _take(self, event: Event) -> None:
         with self._lock:
             if isinstance(event, Notice):
-                tqdm.write(event.text, file=sys.stderr)
+                self._say(event.text)
             elif self._bars:
                 self._show(event)
+
+    def _say(self, text: str) -> None:
+        for bar in self._bars.values():
+            bar.clear()
+        print(text, file=sys.stderr, flush=True)  # noqa: T201  # bars and notices share standard error
+        for bar in self._bars.values():
+            bar.refresh()
 
     def _show(self, event: Event) -> None:
         total = self._bars["total"]

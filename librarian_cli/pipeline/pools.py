@@ -4,6 +4,7 @@ Each pool has the name of the stage that sizes it (`[stages.NAME] workers`).
 """
 
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,7 +15,15 @@ from librarian_cli.pipeline.nursery import Nursery
 from librarian_cli.pipeline.slotpool import Deadline, SlotPool, WorkerLimits
 from librarian_cli.stages import THREAD_POOLS
 
-PRELOAD = ("librarian_cli.stages",)
+PRELOAD = (
+    "librarian_cli.stages",
+    "librarian_cli.readers.epub",
+    "librarian_cli.readers.html",
+    "librarian_cli.readers.pdf",
+    "librarian_cli.text.chapters",
+    "librarian_cli.text.chunks",
+)
+"""What workers share from their birth on. Not numpy: only the index needs it, and parsers need the memory."""
 PROCESS_POOLS = ("extract", "chunk", "index")
 
 
@@ -29,41 +38,47 @@ class Call:
 
 
 class Pools:
-    """All pools, opened together and closed together. Worker processes start with their first call."""
+    """All pools, closed together. Each opens with its first call, so that a run with nothing to do starts nothing."""
 
     def __init__(self, config: Config, jobs: int | None) -> None:
-        self._nursery = Nursery(PRELOAD)
         self.slots = worker_counts(config, jobs)
+        self._config = config
+        self._nursery = Nursery(PRELOAD)
         self._threads = {
             name: ThreadPoolExecutor(self.slots[name], thread_name_prefix=f"librarian-{name}") for name in THREAD_POOLS
         }
-        self._processes = {
-            name: SlotPool(self.slots[name], limits=_limits(settings_of(config, name)), shared_nursery=self._nursery)
-            for name in PROCESS_POOLS
-        }
+        self._processes: dict[str, SlotPool] = {}
+        self._lock = threading.Lock()  # guards _processes: the index submits from a thread of its own
 
     def submit(self, pool: str, call: Call) -> "Future[Any]":
         """Hand a call to a pool."""
         if pool in self._threads:
             return self._threads[pool].submit(call.function, *call.arguments)
-        return self._processes[pool].run(call.function, *call.arguments, deadline=call.deadline, on_part=call.on_part)
+        return self._open(pool).run(call.function, *call.arguments, deadline=call.deadline, on_part=call.on_part)
 
     def kill(self, pool: str, future: "Future[Any]") -> None:
         """Stop a call, running or not. A thread's call cannot be stopped; its result is dropped."""
-        if pool in self._processes:
-            self._processes[pool].kill(future)
-        else:
+        if pool in self._threads:
             future.cancel()
+        else:
+            self._open(pool).kill(future)
 
     def close(self, grace_seconds: float = 0.0) -> None:
         """End all workers, after at most the grace."""
         for executor in self._threads.values():
             executor.shutdown(wait=False, cancel_futures=True)
-        for pool in self._processes.values():
+        for pool in tuple(self._processes.values()):
             pool.shutdown(wait=True, cancel_futures=True, grace_seconds=grace_seconds)
         for executor in self._threads.values():
             executor.shutdown(wait=True)
         self._nursery.close()
+
+    def _open(self, name: str) -> SlotPool:
+        with self._lock:
+            if name not in self._processes:
+                limits = _limits(settings_of(self._config, name))
+                self._processes[name] = SlotPool(self.slots[name], limits=limits, shared_nursery=self._nursery)
+            return self._processes[name]
 
 
 def settings_of(config: Config, stage: str) -> StageSettings:

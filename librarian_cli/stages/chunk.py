@@ -10,7 +10,6 @@ from librarian_cli.config import Config
 from librarian_cli.models import Book, BookHeading, Chunked
 from librarian_cli.stages.base import Saved, Stage
 from librarian_cli.store import content
-from librarian_cli.text import chapters, chunks
 
 _DEEPEST_BORDER = 2
 """Chunks end at chapters and their sections; a border at every heading of a deep outline would leave crumbs."""
@@ -55,6 +54,9 @@ def save(connection: sqlite3.Connection, book: Book, outputs: tuple[Chunked, ...
 
 def cut(text: str, headings: tuple[BookHeading, ...], chunking: Chunking) -> Chunked:
     """Find the chapters of a text and cut it into chunks that never cross one."""
+    # The coordinator never cuts, and these compile a score of patterns: workers have them preloaded.
+    from librarian_cli.text import chapters, chunks
+
     found = chapters.find_chapters(text, headings, title=chunking.title)
     starts = [chapter.start_char for chapter in found if chapter.level <= _DEEPEST_BORDER]
     target = int(chunking.max_chars * _TARGET_SHARE)
