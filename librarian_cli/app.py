@@ -22,7 +22,7 @@ from librarian_cli.events import Bus
 from librarian_cli.models import OUTCOMES, AuditReport, Book, Chapter, FileOutcome, Hit, Page, SchemaProposal
 from librarian_cli.search import Query, search
 from librarian_cli.store import books, content, files, tasks, vectors
-from librarian_cli.store.database import Database
+from librarian_cli.store.database import Database, verify
 
 if TYPE_CHECKING:
     from librarian_cli.pipeline.coordinator import Coordinator
@@ -233,8 +233,7 @@ class Librarian:
         """Verify the library: the file, its full-text index, its vectors, and with `read_data` every text's hash."""
         database = self._writable()
         reader = database.reader()
-        problems = [row[0] for row in reader.execute("PRAGMA integrity_check") if row[0] != "ok"]
-        problems += [f"{row[0]}: a row refers to nothing" for row in reader.execute("PRAGMA foreign_key_check")]
+        problems = verify(reader)
         try:
             database.write_now(content.check_index)
         except (sqlite3.DatabaseError, EnvironmentFault) as exc:

@@ -27,27 +27,33 @@ Workers = int | str
 
 @dataclass(frozen=True, slots=True)
 class StageSettings:
-    """How a stage runs: its workers, and when a hung or hungry one is stopped."""
+    """How a stage runs: its workers, and how often a task is tried that fails for what may pass."""
 
     workers: Workers = "auto"
+    max_attempts: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSettings(StageSettings):
+    """A stage in processes, and when a hung or hungry one is stopped."""
+
     silence_seconds: float = 30.0
     total_seconds: float = 120.0
     seconds_per_page: float = 0.1
     max_total_seconds: float = 600.0
     memory_mb: int = 1024
     max_tasks_per_child: int = 200
-    max_attempts: int = 2
 
 
 @dataclass(frozen=True, slots=True)
-class ChunkSettings(StageSettings):
+class ChunkSettings(ProcessSettings):
     """The chunk stage, and how long a chunk may be."""
 
     max_chars: int = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class IndexSettings(StageSettings):
+class IndexSettings(ProcessSettings):
     """The index task: the library's own vectors."""
 
     dimensions: int = 128
@@ -64,7 +70,7 @@ class Stages:
     """Settings of each stage."""
 
     schema: StageSettings = field(default_factory=StageSettings)
-    extract: StageSettings = field(default_factory=StageSettings)
+    extract: ProcessSettings = field(default_factory=ProcessSettings)
     chunk: ChunkSettings = field(default_factory=ChunkSettings)
     audit: StageSettings = field(default_factory=StageSettings)
     index: IndexSettings = field(default_factory=IndexSettings)
@@ -90,7 +96,7 @@ class IngestSettings:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds on what is under way at once. Caps count books; 0 means from the workers."""
+    """Bounds on what is under way at once, and on waits. `profile` sets how many books may be."""
 
     profile: str = "auto"
     in_flight_mb: int = 64

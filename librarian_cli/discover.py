@@ -48,8 +48,12 @@ def resolve(path: bytes) -> bytes:
     return real
 
 
-def walk(root: bytes, selection: Selection, listing: Listing) -> Iterator[Candidate]:
+def walk(
+    root: bytes, selection: Selection, listing: Listing, *, library: tuple[int, int] | None = None
+) -> Iterator[Candidate]:
     """Yield the wanted files below `root`, folder by folder in name order. A single file is a folder of one.
+
+    `library` is the (device, inode) of the library in use: that folder is left out, whatever its name.
 
     Raises: EnvironmentFault: `root` itself cannot be listed. Folders below it go to `listing.unreadable`.
     """
@@ -69,7 +73,8 @@ def walk(root: bytes, selection: Selection, listing: Listing) -> Iterator[Candid
         below = os.path.relpath(folder, root)
         prefix = b"" if below == b"." else below + b"/"
         chosen.enter(prefix, IGNORE_FILE in files, descriptor)
-        if _LIBRARY_FILE in files:
+        here = os.fstat(descriptor)
+        if _LIBRARY_FILE in files or (here.st_dev, here.st_ino) == library:
             names.clear()
             continue
         names[:] = sorted(name for name in names if chosen.wants_folder(prefix + name))

@@ -27,6 +27,7 @@ _MAX_TERMS = 32
 _CANDIDATES = 1000
 _VECTOR_CANDIDATES = 50
 _SNIPPET_WORDS = 32
+_DEADLINE_STEP = 1_000_000
 _DEADLINE_STEPS = 200_000_000
 _TERM = re.compile(r"\w+")
 
@@ -102,33 +103,15 @@ def _admits(query: Query, book: Book) -> bool:
 
 def _bm25(connection: sqlite3.Connection, words: Sequence[str], allowed: Sequence[Book] | None) -> dict[int, float]:
     match = " OR ".join(f'"{word}"' for word in words)
-    connection.set_progress_handler(_Deadline(), 1_000_000)
+    connection.set_progress_handler(_Deadline(), _DEADLINE_STEP)
     try:
-        if allowed is None:
-            rows = connection.execute(
-                "SELECT rowid, -rank FROM chunks_fts WHERE chunks_fts MATCH ? ORDER BY rank LIMIT ?",
-                (match, _CANDIDATES),
-            ).fetchall()
-        else:
-            rows = _bm25_within(connection, match, allowed)
+        return content.rank(connection, match, _CANDIDATES, allowed)
     except sqlite3.OperationalError as exc:
         if "interrupt" in str(exc):
             raise UsageError("the query takes too long; use fewer or rarer words") from exc
         raise
     finally:
         connection.set_progress_handler(None, 0)
-    return dict(rows)
-
-
-def _bm25_within(connection: sqlite3.Connection, match: str, allowed: Sequence[Book]) -> list[tuple[int, float]]:
-    connection.execute("CREATE TEMP TABLE IF NOT EXISTS allowed_books (book INTEGER PRIMARY KEY)")
-    connection.execute("DELETE FROM allowed_books")
-    connection.executemany("INSERT INTO allowed_books VALUES (?)", ((book.row,) for book in allowed))
-    return connection.execute(
-        "SELECT chunks_fts.rowid, -rank FROM chunks_fts JOIN chunks ON chunks.id = chunks_fts.rowid"
-        " WHERE chunks_fts MATCH ? AND chunks.book IN (SELECT book FROM allowed_books) ORDER BY rank LIMIT ?",
-        (match, _CANDIDATES),
-    ).fetchall()
 
 
 def _cosines(
@@ -213,5 +196,5 @@ class _Deadline:
         self._left = _DEADLINE_STEPS
 
     def __call__(self) -> int:
-        self._left -= 1_000_000
+        self._left -= _DEADLINE_STEP
         return int(self._left < 0)

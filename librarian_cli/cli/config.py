@@ -57,5 +57,6 @@ def path() -> None:
 def _toml(value: Any) -> str:
     import tomli_w
 
-    shown = list(value) if isinstance(value, tuple) else value
-    return tomli_w.dumps({"v": shown}).removeprefix("v = ").strip()
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    return tomli_w.dumps({"v": value}).removeprefix("v = ").strip()

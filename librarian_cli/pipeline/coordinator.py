@@ -64,7 +64,7 @@ class Coordinator:
         self._index_failed = False
         self._hungry = True
         self._stopping = threading.Event()
-        self._fingerprints = fingerprints(config)
+        self._fingerprints = settle.Fingerprints(fingerprints(config), fingerprints(config, failed=True))
         self._jitter = random.Random()
         self.changed: list[Candidate] = []
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from librarian_cli.config import Config
 from librarian_cli.models import Book, Candidate, Part, Task
-from librarian_cli.pipeline.pools import Call, Pools, deadline, settings_of
+from librarian_cli.pipeline.pools import Call, Pools, deadline, process_settings
 from librarian_cli.stages import STAGE_BY_NAME, THREAD_POOLS, Stage, extract
 from librarian_cli.store.database import Database
 
@@ -89,9 +89,9 @@ def plan_calls(
 ) -> list[Call]:
     """Say which calls a task makes. Raises: BookError, EnvironmentFault: it cannot even be loaded."""
     stage, book = execution.stage, execution.book
-    settings = settings_of(config, stage.pool)
     if stage.pool in THREAD_POOLS:
-        return [Call(_load_and_run, (stage, book, database, config), deadline(settings, 0))]
+        return [Call(_load_and_run, (stage, book, database, config))]
+    settings = process_settings(config, stage.pool)
     inputs = stage.load(database.reader(), book, config)
     return [
         Call(stage.run, (item,), deadline(settings, getattr(item, "page_total", 0) or book.page_count or 0), on_part)

@@ -24,7 +24,7 @@ from librarian_cli.discover import Listing, Selection, walk
 from librarian_cli.errors import BookError, FileChanged, ReadError
 from librarian_cli.events import Bus, FilesFound, StagePlanned
 from librarian_cli.models import Candidate, FileOutcome
-from librarian_cli.stages import NEEDS, STAGES, dependents, fingerprints
+from librarian_cli.stages import NEEDS, STAGES, dependents, fingerprints, schema
 from librarian_cli.store import books, files, tasks
 from librarian_cli.store.database import Database
 
@@ -73,7 +73,7 @@ class Intake:
         listings = {root: Listing() for root in request.roots}
         with ThreadPoolExecutor(threads, thread_name_prefix="librarian-hash") as pool:
             for root in request.roots:
-                candidates = walk(root, request.selection, listings[root])
+                candidates = walk(root, request.selection, listings[root], library=self._database.folder_identity)
                 self._take(candidates, pool, stopped, again=request.force is not None)
                 if stopped():
                     return
@@ -107,7 +107,7 @@ class Intake:
             self._database.write(partial(files.mark_seen, ids=same, job=self._job))
             self._seen += len(batch)
             for candidate, known in zip(batch, found, strict=True):
-                if known is None or not known.same:
+                if known is None or not known.same or (again and known.book_row is None):
                     pending.append(pool.submit(identify, candidate, self._config))
                 self._file(pending, keep=_AHEAD)
             self._bus.publish(FilesFound(self._seen, self._new))
@@ -131,12 +131,17 @@ class Intake:
         """Write one file with its book. Returns: the book's size where it is new, else 0."""
         candidate = hashed.candidate
         if hashed.outcome:
+            known = files.known(connection, [candidate])[0]
+            if known and known.outcome == (hashed.outcome.outcome, hashed.outcome.reason):
+                files.mark_seen(connection, [known.id], self._job)
+                return 0
             files.record(connection, candidate, self._job, book_row=None, outcome=hashed.outcome)
             return 0
         row = books.find_row(connection, hashed.sha256)
         is_new = row is None
         if row is None:
-            row = books.add(connection, hashed.sha256, candidate.size, hashed.format)
+            title = os.path.splitext(os.path.basename(os.fsdecode(candidate.path)))[0]
+            row = books.add(connection, hashed.sha256, candidate.size, hashed.format, title=_storable(title))
             cost = candidate.size * _SECONDS_PER_BYTE[hashed.format]
             tasks.add(connection, row, NEEDS, self._job, cost)
         files.record(connection, candidate, self._job, book_row=row, outcome=None)
@@ -163,8 +168,13 @@ class Intake:
                 tasks.add(connection, row, NEEDS, self._job, 0.0)
             for row in seen:
                 tasks.rerun(connection, row, request.force, dependents(request.force), self._job)
-        for row, stage in tasks.outdated(connection, self._job, fingerprints(self._config)):
+        done, failed = fingerprints(self._config), fingerprints(self._config, failed=True)
+        for row, stage in tasks.outdated(connection, self._job, done=done, failed=failed):
             tasks.rerun(connection, row, stage, dependents(stage), self._job)
+        for row in books.failed_for(connection, self._job, "encrypted", readers.NEEDS_PASSWORD):
+            found = files.candidates_of(connection, row)
+            if any(schema.with_password(candidate, self._config.passwords).password for candidate in found):
+                tasks.rerun(connection, row, "schema", dependents("schema"), self._job)
         if request.approve:
             waiting = [row for row in seen if books.is_waiting(connection, row)]
             books.approve_waiting(connection, waiting, "ingest --yes")
@@ -189,7 +199,14 @@ def _identify(candidate: Candidate, config: Config) -> Hashed:
         descriptor = os.open(candidate.absolute, flags)
     except OSError as exc:
         raise ReadError("unreadable", f"{exc.strerror}; check the file's permissions, then run again") from exc
-    with open(descriptor, "rb", buffering=0) as stream:  # noqa: PTH123  # it is a descriptor
+    try:
+        return _read(descriptor, candidate, config)
+    except OSError as exc:
+        raise ReadError("unreadable", f"{exc.strerror}; check the disk, then run again") from exc
+
+
+def _read(descriptor: int, candidate: Candidate, config: Config) -> Hashed:
+    with open(descriptor, "rb", buffering=0) as stream:  # it is a descriptor
         before = os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode):
             raise ReadError("unsupported", "not a regular file")
@@ -208,6 +225,10 @@ def _identify(candidate: Candidate, config: Config) -> Hashed:
         candidate, size=after.st_size, mtime_ns=after.st_mtime_ns, device=after.st_dev, inode=after.st_ino
     )
     return Hashed(current, digest.hexdigest(), sniffed.format)
+
+
+def _storable(name: str) -> str:
+    return name.encode("utf-8", "replace").decode()
 
 
 def _refusal(path: bytes, reason: str) -> tuple[str, str]:

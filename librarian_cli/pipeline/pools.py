@@ -7,10 +7,10 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from librarian_cli.config import Config, StageSettings
+from librarian_cli.config import Config, ProcessSettings, StageSettings
 from librarian_cli.pipeline.nursery import Nursery
 from librarian_cli.pipeline.slotpool import Deadline, SlotPool, WorkerLimits
 from librarian_cli.stages import THREAD_POOLS
@@ -33,7 +33,7 @@ class Call:
 
     function: Callable[..., Any]
     arguments: tuple[object, ...]
-    deadline: Deadline
+    deadline: Deadline = field(default_factory=Deadline)
     on_part: Callable[[Any], None] | None = None
 
 
@@ -76,7 +76,7 @@ class Pools:
     def _open(self, name: str) -> SlotPool:
         with self._lock:
             if name not in self._processes:
-                limits = _limits(settings_of(self._config, name))
+                limits = _limits(process_settings(self._config, name))
                 self._processes[name] = SlotPool(self.slots[name], limits=limits, shared_nursery=self._nursery)
             return self._processes[name]
 
@@ -84,6 +84,12 @@ class Pools:
 def settings_of(config: Config, stage: str) -> StageSettings:
     """The settings of a stage."""
     found: StageSettings = getattr(config.stages, stage)
+    return found
+
+
+def process_settings(config: Config, pool: str) -> ProcessSettings:
+    """The settings of a stage that has a process pool."""
+    found: ProcessSettings = getattr(config.stages, pool)
     return found
 
 
@@ -98,11 +104,11 @@ def worker_counts(config: Config, jobs: int | None) -> dict[str, int]:
     return counts
 
 
-def deadline(settings: StageSettings, pages: int) -> Deadline:
+def deadline(settings: ProcessSettings, pages: int) -> Deadline:
     """How long a call over so many pages may take."""
     total = min(settings.total_seconds + settings.seconds_per_page * pages, settings.max_total_seconds)
     return Deadline(silence_seconds=settings.silence_seconds, total_seconds=total)
 
 
-def _limits(settings: StageSettings) -> WorkerLimits:
+def _limits(settings: ProcessSettings) -> WorkerLimits:
     return WorkerLimits(memory_bytes=settings.memory_mb << 20, max_tasks=settings.max_tasks_per_child)

@@ -5,6 +5,7 @@ Only here do effects, the task's end, the next tasks and the book's status meet,
 
 import sqlite3
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,13 +24,21 @@ class Cost:
     cpu_seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Fingerprints:
+    """Those in force, by (stage, format): of a stage that is done, and of one that failed."""
+
+    done: Mapping[tuple[str, str], str]
+    failed: Mapping[tuple[str, str], str]
+
+
 def complete(
     connection: sqlite3.Connection,
     task: Task,
     outputs: tuple[Any, ...],
     *,
     config: Config,
-    fingerprints: dict[tuple[str, str], str],
+    fingerprints: Fingerprints,
     cost: Cost,
     approve: bool,
 ) -> Saved:
@@ -42,13 +51,13 @@ def complete(
     book = books.get(connection, task.book_row)
     saved = STAGE_BY_NAME[task.stage].save(connection, book, outputs, config)
     books.add_seconds(connection, book.row, cost.seconds)
-    fingerprint = fingerprints.get((task.stage, book.format), "")
     if saved.failure:
-        _bury(connection, task, fingerprint, *saved.failure)
+        _bury(connection, task, fingerprints.failed[task.stage, book.format], *saved.failure)
         return saved
+    fingerprint = fingerprints.done[task.stage, book.format]
     tasks.finish(connection, task, fingerprint, seconds=cost.seconds, cpu_seconds=cost.cpu_seconds)
     for stage in saved.fused:
-        tasks.finish_fused(connection, book.row, stage, fingerprints.get((stage, book.format), ""))
+        tasks.finish_fused(connection, book.row, stage, fingerprints.done[stage, book.format])
     if not saved.promote and approve:
         books.approve_waiting(connection, [book.row], "ingest --yes")
         saved = replace(saved, promote=True)
@@ -60,13 +69,11 @@ def complete(
     return saved
 
 
-def give_up(
-    connection: sqlite3.Connection, task: Task, decision: Decision, fingerprints: dict[tuple[str, str], str]
-) -> None:
+def give_up(connection: sqlite3.Connection, task: Task, decision: Decision, fingerprints: Fingerprints) -> None:
     """Bury a task for good, with its reason. Raises: LeaseLost."""
     assert task.book_row is not None
     book = books.get(connection, task.book_row)
-    fingerprint = fingerprints.get((task.stage, book.format), "")
+    fingerprint = fingerprints.failed[task.stage, book.format]
     _bury(connection, task, fingerprint, decision.reason, decision.detail)
 
 

@@ -9,11 +9,12 @@ from importlib import import_module
 from typing import cast
 
 from librarian_cli import errors
-from librarian_cli.readers.base import PEEK_BYTES, PEEK_CHARS, Reader, ReaderEntry
+from librarian_cli.readers.base import NEEDS_PASSWORD, PEEK_BYTES, PEEK_CHARS, Reader, ReaderEntry
 from librarian_cli.readers.sniffing import HEAD_BYTES, Sniff, sniff
 
 __all__ = [
     "HEAD_BYTES",
+    "NEEDS_PASSWORD",
     "PEEK_BYTES",
     "PEEK_CHARS",
     "READERS",

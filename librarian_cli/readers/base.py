@@ -10,6 +10,7 @@ from typing import Protocol
 from librarian_cli import models
 
 PEEK_CHARS = 8_000
+NEEDS_PASSWORD = "it needs a password"
 PEEK_BYTES = 64 << 10
 
 

@@ -17,7 +17,7 @@ import pypdfium2.raw as pdfium
 from librarian_cli import errors, models
 from librarian_cli.readers import pdf_outline, pdf_text
 from librarian_cli.readers import source as files
-from librarian_cli.readers.base import PEEK_CHARS
+from librarian_cli.readers.base import NEEDS_PASSWORD, PEEK_CHARS
 from librarian_cli.text.normalise import clean_field
 
 PART_PAGES = 32
@@ -78,7 +78,7 @@ class PdfReader:
 def _reject_encrypted(refusal: _Refused, source: models.Source) -> None:
     if refusal.code == pdfium.FPDF_ERR_PASSWORD:
         known = source.password is not None
-        detail = "the password does not open it" if known else "it needs a password"
+        detail = "the password does not open it" if known else NEEDS_PASSWORD
         raise errors.ReadError("encrypted", detail) from refusal
 
 

@@ -15,7 +15,7 @@ from pypdf import errors as pypdf_errors
 
 from librarian_cli import errors, models
 from librarian_cli.readers import pdf_text
-from librarian_cli.readers.base import PEEK_CHARS
+from librarian_cli.readers.base import NEEDS_PASSWORD, PEEK_CHARS
 from librarian_cli.text.normalise import clean_field
 
 _PART_PAGES = 4
@@ -68,7 +68,7 @@ def _opened(stream: BinaryIO, password: str | None) -> pypdf.PdfReader:
     try:
         document = pypdf.PdfReader(stream, password=None)
         if document.is_encrypted and not document.decrypt(password or ""):
-            raise errors.ReadError("encrypted", "it needs a password")
+            raise errors.ReadError("encrypted", NEEDS_PASSWORD)
     except (errors.ReadError, MemoryError):
         raise
     except (pypdf_errors.DependencyError, pypdf_errors.WrongPasswordError, NotImplementedError) as exc:

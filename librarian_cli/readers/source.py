@@ -21,8 +21,8 @@ def opened(source: models.Source, *, max_bytes: int) -> Iterator[int]:
     """Yield a descriptor of the very file that was hashed; test it again after use.
 
     Raises: FileChanged: it is another file than `source` says, before or after.
-        ReadError: empty, limit (larger than `max_bytes`) or unsupported (not a regular file).
-        EnvironmentFault: the system refuses (permission, I/O error).
+        ReadError: empty, limit (larger than `max_bytes`), unsupported (not a regular file) or unreadable (permission,
+        I/O error).
     """
     descriptor = _open(source)
     try:
@@ -97,5 +97,5 @@ def _read(descriptor: int, count: int) -> bytes:
         raise _fault(exc) from exc
 
 
-def _fault(exc: OSError) -> errors.EnvironmentFault:
-    return errors.EnvironmentFault(f"the file cannot be read: {exc.strerror or exc}")
+def _fault(exc: OSError) -> errors.ReadError:
+    return errors.ReadError("unreadable", f"{exc.strerror or exc}; check the disk and the file's permissions")

@@ -7,6 +7,7 @@ index                                          the library, once a batch (stages
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 
 from librarian_cli import readers
 from librarian_cli.config import Config
@@ -33,15 +34,17 @@ def dependents(name: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def fingerprints(config: Config) -> dict[tuple[str, str], str]:
+def fingerprints(config: Config, *, failed: bool = False) -> dict[tuple[str, str], str]:
     """What each stage's result depends on beside the book's bytes, by (stage, format).
 
     A stage's fingerprint holds those of the stages it needs: what changes upstream changes everything below.
+    That of a failure holds every limit too: whichever was in the way, a higher one may let the book pass.
     """
+    limits = (asdict(config.read), asdict(config.stages)) if failed else ()
     found: dict[tuple[str, str], str] = {}
     for reader in readers.READERS:
         for stage in STAGES:
             needed = [found[name, reader.format] for name in stage.needs if name != "schema"]
-            parts = [stage.name, stage.version, reader.version, stage.settings(config), needed]
+            parts = [stage.name, stage.version, reader.version, stage.settings(config), needed, limits]
             found[stage.name, reader.format] = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
     return found

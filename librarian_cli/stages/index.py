@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from librarian_cli.config import IndexSettings
-from librarian_cli.store import content, vectors
+from librarian_cli.store import books, content, vectors
 from librarian_cli.store.database import Database, open_read_only
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def bring_up_to_date(
     connection = database.reader()
     folder.mkdir(mode=0o700, exist_ok=True)
     place = Place(database.path, folder)
-    chunks = _count_chunks(connection)
+    _, chunks, _ = books.totals(connection)
     active = vectors.active_basis(connection)
     basis, fitted_at = active or ("", 0)
     if chunks == 0:
@@ -78,10 +78,9 @@ def needed(connection: sqlite3.Connection) -> bool:
 
 def choose_chunks(connection: sqlite3.Connection, most: int) -> list[int]:
     """Choose chunk rows to fit on: those with the lowest hashes of (book, place), in that order."""
-    rows = connection.execute("SELECT sha256, first_chunk, chunks FROM books WHERE first_chunk IS NOT NULL")
     keyed = (
         (_mix(int(sha256[:16], 16) ^ number), first + number)
-        for sha256, first, count in rows
+        for sha256, first, count in books.chunk_counts(connection)
         for number in range(count)
     )
     return [row for _, row in heapq.nsmallest(most, keyed)]
@@ -138,11 +137,6 @@ def _batches(books: Iterable[tuple[int, int]]) -> Iterator[list[int]]:
             rows, size = [], 0
     if rows:
         yield rows
-
-
-def _count_chunks(connection: sqlite3.Connection) -> int:
-    row = connection.execute("SELECT coalesce(sum(chunks), 0) FROM books WHERE first_chunk IS NOT NULL").fetchone()
-    return int(row[0])
 
 
 def _remove_other_bases(folder: Path, basis: str) -> None:

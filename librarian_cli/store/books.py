@@ -65,12 +65,13 @@ ORDERS = {
 }
 
 
-def add(connection: sqlite3.Connection, sha256: str, size: int, book_format: str) -> int:
-    """Make a book's row. Returns: the row."""
+def add(connection: sqlite3.Connection, sha256: str, size: int, book_format: str, *, title: str) -> int:
+    """Make a book's row, under a title that serves until there is a better one. Returns: the row."""
     now = time.time()
     cursor = connection.execute(
-        "INSERT INTO books (sha256, size, format, status, created_at, updated_at) VALUES (?,?,?,'pending',?,?)",
-        (sha256, size, book_format, now, now),
+        "INSERT INTO books (sha256, size, format, title, status, created_at, updated_at)"
+        " VALUES (?,?,?,?,'pending',?,?)",
+        (sha256, size, book_format, title, now, now),
     )
     return int(cursor.lastrowid or 0)
 
@@ -91,6 +92,16 @@ def seen_in(connection: sqlite3.Connection, job: int, *, removed: bool = False) 
         "SELECT DISTINCT books.id FROM files JOIN books ON books.id = files.book"
         " WHERE files.seen_job = ? AND (books.status = 'removed') = ?",
         (job, removed),
+    )
+    return [row[0] for row in rows]
+
+
+def failed_for(connection: sqlite3.Connection, job: int, reason: str, detail: str) -> list[int]:
+    """Rows of books seen in a job that failed for just this."""
+    rows = connection.execute(
+        "SELECT DISTINCT books.id FROM files JOIN books ON books.id = files.book"
+        " WHERE files.seen_job = ? AND books.status = 'failed' AND books.reason = ? AND books.detail = ?",
+        (job, reason, detail),
     )
     return [row[0] for row in rows]
 
@@ -181,6 +192,12 @@ def audit(connection: sqlite3.Connection, row: int) -> AuditReport | None:
         return None
     body = json.loads(found[1])
     return AuditReport(found[0], body["gates"], tuple(body["reasons"]))
+
+
+def chunk_counts(connection: sqlite3.Connection) -> list[tuple[str, int, int]]:
+    """(id, first chunk's row, chunks) of every book that has text."""
+    rows = connection.execute("SELECT sha256, first_chunk, chunks FROM books WHERE first_chunk IS NOT NULL")
+    return rows.fetchall()
 
 
 def totals(connection: sqlite3.Connection) -> tuple[int, int, int]:

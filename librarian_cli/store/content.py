@@ -213,6 +213,24 @@ def finds(connection: sqlite3.Connection, chunk: Chunk, passage: str) -> bool:
     return row is not None
 
 
+def rank(connection: sqlite3.Connection, match: str, limit: int, books: Sequence[Book] | None) -> dict[int, float]:
+    """Score chunks by BM25 for an FTS5 expression, within `books` or all: chunk row -> score, higher is better."""
+    if books is None:
+        rows = connection.execute(
+            "SELECT rowid, -rank FROM chunks_fts WHERE chunks_fts MATCH ? ORDER BY rank LIMIT ?", (match, limit)
+        )
+        return dict(rows.fetchall())
+    connection.execute("CREATE TEMP TABLE IF NOT EXISTS chosen_books (book INTEGER PRIMARY KEY)")
+    connection.execute("DELETE FROM chosen_books")
+    connection.executemany("INSERT INTO chosen_books VALUES (?)", ((book.row,) for book in books))
+    rows = connection.execute(
+        "SELECT chunks_fts.rowid, -rank FROM chunks_fts JOIN chunks ON chunks.id = chunks_fts.rowid"
+        " WHERE chunks_fts MATCH ? AND chunks.book IN (SELECT book FROM chosen_books) ORDER BY rank LIMIT ?",
+        (match, limit),
+    )
+    return dict(rows.fetchall())
+
+
 def check_index(connection: sqlite3.Connection) -> None:
     """Compare the whole full-text index with the chunks. Raises: sqlite3.DatabaseError: they differ."""
     connection.execute("INSERT INTO chunks_fts (chunks_fts, rank) VALUES ('integrity-check', 1)")

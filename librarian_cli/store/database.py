@@ -104,6 +104,12 @@ class Database:
         if not read_only:
             self._start_writer()
 
+    @property
+    def folder_identity(self) -> tuple[int, int]:
+        """(device, inode) of the library's folder, by which a scan knows and skips it."""
+        status = self._folder.stat()
+        return status.st_dev, status.st_ino
+
     def write(self, operation: Operation[T], *, bulk_chars: int = 0) -> "Future[T]":
         """Run `operation` in the writer thread; the future resolves once its effects are durable.
 
@@ -288,6 +294,12 @@ def open_read_only(path: Path) -> sqlite3.Connection:
     except sqlite3.Error as exc:
         raise fault_of(exc, path) from exc
     return connection
+
+
+def verify(connection: sqlite3.Connection) -> list[str]:
+    """What SQLite itself finds wrong with the file; nothing where it is sound."""
+    problems = [row[0] for row in connection.execute("PRAGMA integrity_check") if row[0] != "ok"]
+    return problems + [f"{row[0]}: a row refers to nothing" for row in connection.execute("PRAGMA foreign_key_check")]
 
 
 def fault_of(exc: BaseException, path: Path) -> BaseException:

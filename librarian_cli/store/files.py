@@ -19,7 +19,12 @@ class Known:
     id: int
     book_row: int | None
     same: bool
-    """Size, mtime and inode are those of the last look, and the file's fate is decided."""
+    """Size, mtime and inode are those of the last look, and it ended in a book or was skipped for what it is.
+
+    A file that failed without a book is looked at again: it was refused for a limit or a right, and that is quick.
+    """
+    outcome: tuple[str, str]
+    """The outcome and reason of its own, empty where it has a book."""
 
 
 def root_id(connection: sqlite3.Connection, path: bytes) -> int:
@@ -190,11 +195,12 @@ def _known_one(
         if below is None:
             continue
         row = connection.execute(
-            "SELECT id, book, size, mtime_ns, inode, outcome FROM files WHERE root = ? AND path = ?", (root, below)
+            "SELECT id, book, size, mtime_ns, inode, outcome, reason FROM files WHERE root = ? AND path = ?",
+            (root, below),
         ).fetchone()
         if row:
             unmoved = (row[2], row[3], row[4]) == (candidate.size, candidate.mtime_ns, _signed(candidate.inode))
-            return Known(row[0], row[1], unmoved and (row[1] is not None or row[5] != ""))
+            return Known(row[0], row[1], unmoved and (row[1] is not None or row[5] == "skipped"), (row[5], row[6]))
     return None
 
 

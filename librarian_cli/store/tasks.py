@@ -218,19 +218,28 @@ def require_lease(connection: sqlite3.Connection, task: Task) -> None:
 
 
 def outdated(
-    connection: sqlite3.Connection, job: int, fingerprints: Mapping[tuple[str, str], str]
+    connection: sqlite3.Connection,
+    job: int,
+    *,
+    done: Mapping[tuple[str, str], str],
+    failed: Mapping[tuple[str, str], str],
 ) -> list[tuple[int, str]]:
-    """Books seen in a job whose stage was run, or failed, with other settings: (book_row, first such stage)."""
+    """Books seen in a job whose stage was done, or failed, with other settings: (book_row, first such stage).
+
+    The fingerprints in force are those of `done` and `failed` by (stage, format).
+    """
     found: dict[int, str] = {}
     rows = connection.execute(
-        "SELECT DISTINCT tasks.book, tasks.stage, books.format, tasks.fingerprint, tasks.id FROM files"
+        "SELECT DISTINCT tasks.book, tasks.stage, books.format, tasks.fingerprint, tasks.state, tasks.id"
+        " FROM files"
         " JOIN books ON books.id = files.book JOIN tasks ON tasks.book = books.id"
         " WHERE files.seen_job = ? AND books.status <> 'removed' AND tasks.state IN ('done', 'failed')"
         " ORDER BY tasks.id",
         (job,),
     )
-    for book_row, stage, book_format, fingerprint, _ in rows:
-        if fingerprints.get((stage, book_format), fingerprint) != fingerprint:
+    for book_row, stage, book_format, fingerprint, state, _ in rows:
+        current = done if state == "done" else failed
+        if current.get((stage, book_format), fingerprint) != fingerprint:
             found.setdefault(book_row, stage)
     return list(found.items())
 
