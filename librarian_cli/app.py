@@ -9,7 +9,7 @@ import hashlib
 import sqlite3
 import time
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +22,7 @@ from librarian_cli.events import Bus
 from librarian_cli.models import OUTCOMES, AuditReport, Book, Chapter, FileOutcome, Hit, Page, SchemaProposal
 from librarian_cli.search import Query, search
 from librarian_cli.store import books, content, files, tasks, vectors
-from librarian_cli.store.database import Database, verify
+from librarian_cli.store.database import Database, fault_of, verify
 
 if TYPE_CHECKING:
     from librarian_cli.pipeline.coordinator import Coordinator
@@ -110,6 +110,8 @@ class Librarian:
     ) -> None:
         if self._open:
             self._open.close()
+        if isinstance(value, sqlite3.Error):
+            raise fault_of(value, self._folder / "library.db") from value
 
     def ingest(
         self,
@@ -233,17 +235,20 @@ class Librarian:
         """Verify the library: the file, its full-text index, its vectors, and with `read_data` every text's hash."""
         database = self._writable()
         reader = database.reader()
-        problems = verify(reader)
-        try:
-            database.write_now(content.check_index)
-        except (sqlite3.DatabaseError, EnvironmentFault) as exc:
-            problems.append(f"the full-text index differs from the chunks ({exc})")
-        checked = ["database", "references", "full-text index", "vectors"]
-        problems += _check_vectors(reader)
+        steps: list[tuple[str, Callable[[], list[str]]]] = [
+            ("database", lambda: verify(reader)),
+            ("full-text index", lambda: _check_index(database)),
+            ("vectors", lambda: _check_vectors(reader)),
+        ]
         if read_data:
-            checked.append("texts")
-            problems += _check_texts(reader)
-        return CheckResult(tuple(checked), tuple(problems))
+            steps.append(("texts", lambda: _check_texts(reader)))
+        problems: list[str] = []
+        for name, step in steps:
+            try:
+                problems += step()
+            except (sqlite3.Error, EnvironmentFault) as exc:
+                problems.append(f"{name}: it cannot be read through ({exc})")
+        return CheckResult(tuple(name for name, _ in steps), tuple(problems))
 
     def _run(
         self, coordinator: "Coordinator", job: int, *, owner: "Owner", shutdown: "Shutdown", request: "Request"
@@ -329,6 +334,14 @@ def _page_span(details: BookDetails, page: str) -> tuple[int, int]:
     raise UsageError(f"page {page}: this book has {len(details.pages)} pages, see `librarian show`")
 
 
+def _check_index(database: Database) -> list[str]:
+    try:
+        database.write_now(content.check_index)
+    except (sqlite3.DatabaseError, EnvironmentFault) as exc:
+        return [f"the full-text index differs from the chunks ({exc}); `ingest --force` on your books renews it"]
+    return []
+
+
 def _check_vectors(reader: sqlite3.Connection) -> list[str]:
     active = vectors.active_basis(reader)
     if active is None:
@@ -342,9 +355,17 @@ def _check_vectors(reader: sqlite3.Connection) -> list[str]:
 
 
 def _check_texts(reader: sqlite3.Connection) -> list[str]:
-    return [
-        f"{book.id[:12]}: its text is not the one that was stored; run `librarian ingest --force` on its folder"
-        for book in books.every(reader)
-        if book.first_chunk is not None
-        and hashlib.sha256(content.text(reader, book.row).encode("utf-8")).hexdigest() != book.text_sha256
-    ]
+    problems = []
+    for book in list(books.every(reader)):
+        if book.first_chunk is None:
+            continue
+        try:
+            data = content.text(reader, book.row).encode("utf-8")
+        except sqlite3.Error as exc:
+            problems.append(f"{book.id[:12]}: its text cannot be read ({exc})")
+            continue
+        if hashlib.sha256(data).hexdigest() != book.text_sha256:
+            problems.append(
+                f"{book.id[:12]}: its text is not what was stored; `ingest --force` on its folder renews it"
+            )
+    return problems

@@ -65,7 +65,7 @@ ORDERS = {
 }
 
 
-def add(connection: sqlite3.Connection, sha256: str, size: int, book_format: str, *, title: str) -> int:
+def add(connection: sqlite3.Connection, sha256: str, size: int, book_format: str, *, title: str = "") -> int:
     """Make a book's row, under a title that serves until there is a better one. Returns: the row."""
     now = time.time()
     cursor = connection.execute(

@@ -178,7 +178,7 @@ class Database:
         try:
             lock = WriterLock(self._folder / "writer.lock", self._lock_wait_seconds)
             with lock.held():
-                connection = _open_writable(self.path)
+                connection = _open_writable(self.path, self._lock_wait_seconds)
                 migrations.apply(connection, self._folder / "tmp")
         except BaseException as exc:  # noqa: BLE001  # handed to the opener, who raises it
             self._opened.set_exception(fault_of(exc, self.path))
@@ -329,6 +329,11 @@ _MEANINGS: tuple[tuple[str, type[EnvironmentFault], str], ...] = (
         EnvironmentFault,
         "the library cannot be opened; check that the folder exists and may be read",
     ),
+    (
+        "Could not decode",
+        EnvironmentFault,
+        "the library is damaged; restore it from a backup, or move it away and ingest again",
+    ),
     ("not a database", EnvironmentFault, "this is not a library; restore it from a backup or move it away"),
     (
         "malformed",
@@ -338,10 +343,10 @@ _MEANINGS: tuple[tuple[str, type[EnvironmentFault], str], ...] = (
 )
 
 
-def _open_writable(path: Path) -> sqlite3.Connection:
+def _open_writable(path: Path, busy_seconds: float) -> sqlite3.Connection:
     previous = os.umask(0o077)
     try:
-        connection = _connect(path, "mode=rwc")
+        connection = _connect(path, "mode=rwc", busy_seconds)
         # Both take effect on a new file only. Chunks of about 1 kB leave an eighth of a 4 kB page empty.
         connection.execute(f"PRAGMA page_size={_PAGE_BYTES}")
         connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
@@ -355,9 +360,9 @@ def _open_writable(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
+def _connect(path: Path, mode: str, busy_seconds: float = _BUSY_SECONDS) -> sqlite3.Connection:
     uri = f"file:{_quote(path)}?{mode}"
-    connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_SECONDS, check_same_thread=False)
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=busy_seconds, check_same_thread=False)
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute("PRAGMA trusted_schema=OFF")
     connection.execute("PRAGMA mmap_size=0")
