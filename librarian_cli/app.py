@@ -22,7 +22,8 @@ from librarian_cli.events import Bus
 from librarian_cli.models import OUTCOMES, AuditReport, Book, Chapter, FileOutcome, Hit, Page, SchemaProposal
 from librarian_cli.search import Query, search
 from librarian_cli.store import books, content, files, tasks, vectors
-from librarian_cli.store.database import Database, fault_of, verify
+from librarian_cli.store.connections import fault_of, verify
+from librarian_cli.store.database import Database
 
 if TYPE_CHECKING:
     from librarian_cli.pipeline.coordinator import Coordinator

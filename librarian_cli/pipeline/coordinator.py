@@ -32,7 +32,8 @@ from librarian_cli.pipeline.pools import Call, Pools, deadline, settings_of
 from librarian_cli.pipeline.shutdown import Shutdown
 from librarian_cli.stages import Saved, fingerprints, index
 from librarian_cli.store import books, files, tasks
-from librarian_cli.store.database import Database, Operation
+from librarian_cli.store.database import Database
+from librarian_cli.store.writer import Operation
 
 logger = logging.getLogger(__name__)
 

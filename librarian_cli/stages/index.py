@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, cast
 
 from librarian_cli.config import IndexSettings
 from librarian_cli.store import books, content, vectors
-from librarian_cli.store.database import Database, open_read_only
+from librarian_cli.store.connections import open_read_only
+from librarian_cli.store.database import Database
 
 if TYPE_CHECKING:
     from librarian_cli.embedders.lsa import Projector

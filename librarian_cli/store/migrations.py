@@ -90,6 +90,7 @@ CREATE TABLE tasks (
     deliveries INTEGER NOT NULL DEFAULT 0,
     memory_faults INTEGER NOT NULL DEFAULT 0,
     token INTEGER NOT NULL DEFAULT 0,
+    queue TEXT NOT NULL DEFAULT '',
     owner TEXT,
     fingerprint TEXT NOT NULL DEFAULT '',
     reason TEXT NOT NULL DEFAULT '',

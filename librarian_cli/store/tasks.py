@@ -105,7 +105,7 @@ def claim(
     connection: sqlite3.Connection, owner: str, wants: Sequence[Want], caps: Caps, *, alone: bool = False
 ) -> list[Task]:
     """Lease ready tasks, in the order of the wants and of the queue, within the caps of all processes together."""
-    busy = _books_under_way(connection, {want.stage: want.queue for want in wants})
+    busy = _books_under_way(connection)
     claimed: list[Task] = []
     for want in wants:
         room = min(want.count, caps.total - sum(busy.values()))
@@ -296,19 +296,20 @@ def _claim_stage(connection: sqlite3.Connection, owner: str, want: Want, *, alon
     claimed = []
     for task_id in ids:
         row = connection.execute(
-            "UPDATE tasks SET owner=?, token=token+1, deliveries=deliveries+1, started_at=? WHERE id=?"
+            "UPDATE tasks SET queue=?, owner=?, token=token+1, deliveries=deliveries+1, started_at=? WHERE id=?"
             " RETURNING id, book, stage, job, token, attempts, deliveries, memory_faults, alone, cost",
-            (owner, now, task_id),
+            (want.queue, owner, now, task_id),
         ).fetchone()
         claimed.append(Task(**dict(zip(_TASK_COLUMNS, row, strict=True))))
     return claimed
 
 
-def _books_under_way(connection: sqlite3.Connection, queue_of: Mapping[str, str]) -> dict[str, int]:
-    books: dict[str, set[int]] = {}
-    for stage, book in connection.execute("SELECT stage, book FROM tasks WHERE state = 'leased' AND book IS NOT NULL"):
-        books.setdefault(queue_of.get(stage, stage), set()).add(book)
-    return {queue: len(rows) for queue, rows in books.items()}
+def _books_under_way(connection: sqlite3.Connection) -> dict[str, int]:
+    """Books by the queue for which they were claimed, in every process."""
+    rows = connection.execute(
+        "SELECT queue, count(DISTINCT book) FROM tasks WHERE state = 'leased' AND book IS NOT NULL GROUP BY queue"
+    )
+    return dict(rows.fetchall())
 
 
 def _move_leased(connection: sqlite3.Connection, task: Task, state: str) -> None:
