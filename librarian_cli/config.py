@@ -8,6 +8,7 @@ Every key has an environment twin: `stages.extract.workers` is LIBRARIAN_STAGES_
 
 import dataclasses
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
@@ -226,11 +227,22 @@ def _edit(text: str, table: str, line: str) -> str:
         if lines[number].lstrip().startswith("["):
             break
         if lines[number].split("=", 1)[0].strip() == name:
-            lines[number] = line
+            lines[number] = line.rstrip("\n") + _comment_of(lines[number]) + "\n"
             return "".join(lines)
     if not lines[header].endswith("\n"):
         lines[header] += "\n"
     return "".join([*lines[: header + 1], line, *lines[header + 1 :]])
+
+
+def _comment_of(line: str) -> str:
+    """The comment behind a value, with what stands before it."""
+    for place in (match.start() for match in re.finditer(r"\s*#", line)):
+        try:
+            tomllib.loads(line[:place])
+        except tomllib.TOMLDecodeError:
+            continue
+        return line[place:].rstrip("\n")
+    return ""
 
 
 def _parses_to(text: str, wanted: dict[str, Any]) -> bool:
@@ -321,10 +333,10 @@ def _fits(key: str, value: Any, default: Any) -> bool:
         return value == "auto" or (_is_int(value) and 1 <= value <= 1024)
     if key == "limits.profile":
         return value in ("auto", "gentle")
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(default, bool) and isinstance(value, bool)
     if key in ("ingest.approve_confidence", "search.vector_weight"):
         return isinstance(value, int | float) and 0 <= value <= 1
-    if isinstance(default, bool):
-        return isinstance(value, bool)
     if isinstance(default, int):
         return _is_int(value) and value > 0
     if isinstance(default, float):

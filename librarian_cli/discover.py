@@ -31,8 +31,9 @@ class Selection:
 
 @dataclass(slots=True)
 class Listing:
-    """What a walk could not list. A tree with unreadable folders says nothing about absent files."""
+    """How a walk went. One that met unreadable folders, or no file at all, says nothing about absent files."""
 
+    files: int = 0
     unreadable: list[tuple[bytes, str]] = field(default_factory=list)
 
 
@@ -42,7 +43,7 @@ def resolve(path: bytes) -> bytes:
     Raises: UsageError: there is nothing there.
     """
     real = os.path.realpath(os.path.expanduser(path))
-    if not os.path.lexists(real):
+    if not os.path.exists(real):
         shown = os.fsdecode(path)
         raise UsageError(f"{shown}: no such file or folder; check the spelling (the current folder is {os.getcwd()})")
     return real
@@ -62,33 +63,78 @@ def walk(
         if stat.S_ISREG(status.st_mode):
             yield _candidate(os.path.dirname(root), os.path.basename(root), status)
         return
-    chosen = _Chooser(selection)
-
-    def unreadable(error: OSError) -> None:
-        if error.filename in (None, root, b"."):
-            raise EnvironmentFault(f"{os.fsdecode(root)}: cannot list this folder ({error.strerror})") from error
-        listing.unreadable.append((os.fsencode(error.filename), error.strerror or str(error)))
-
-    for folder, names, files, descriptor in os.fwalk(root, onerror=unreadable, follow_symlinks=False):
-        below = os.path.relpath(folder, root)
-        prefix = b"" if below == b"." else below + b"/"
-        chosen.enter(prefix, IGNORE_FILE in files, descriptor)
-        here = os.fstat(descriptor)
-        if _LIBRARY_FILE in files or (here.st_dev, here.st_ino) == library:
-            names.clear()
+    chosen = _Chooser(root, selection)
+    for folder in _folders(root, listing):
+        chosen.enter(folder.prefix, IGNORE_FILE in folder.files, folder.descriptor)
+        here = os.fstat(folder.descriptor)
+        if _LIBRARY_FILE in folder.files or (here.st_dev, here.st_ino) == library:
+            folder.folders.clear()
             continue
-        names[:] = sorted(name for name in names if chosen.wants_folder(prefix + name))
-        for name in sorted(files):
-            if chosen.wants_file(prefix + name):
-                candidate = _stat_at(root, prefix + name, name, descriptor)
+        folder.folders[:] = [name for name in folder.folders if chosen.wants_folder(folder.prefix + name)]
+        for name in folder.files:
+            if chosen.wants_file(folder.prefix + name):
+                candidate = _stat_at(root, folder.prefix + name, name, folder.descriptor)
                 if candidate:
                     yield candidate
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """An open folder with the names in it, sorted. What is taken out of `folders` is not entered."""
+
+    prefix: bytes
+    descriptor: int
+    folders: list[bytes]
+    files: list[bytes]
+
+
+def _folders(root: bytes, listing: Listing) -> Iterator[_Folder]:
+    """Yield every folder, each opened from its parent's descriptor, so that no link can lead the walk astray."""
+    try:
+        path = [_open_folder(root, b"", None)]
+    except OSError as exc:
+        raise EnvironmentFault(
+            f"{os.fsdecode(root)}: cannot list this folder ({exc.strerror}); give yourself the right, then run again"
+        ) from exc
+    try:
+        yield path[0]
+        path[0].folders.reverse()  # to take them from the end, in order
+        while path:
+            folder = path[-1]
+            if not folder.folders:
+                os.close(path.pop().descriptor)
+                continue
+            name = folder.folders.pop()
+            try:
+                path.append(_open_folder(name, folder.prefix + name + b"/", folder.descriptor))
+            except OSError as exc:
+                listing.unreadable.append((os.path.join(root, folder.prefix + name), exc.strerror or str(exc)))
+                continue
+            yield path[-1]
+            path[-1].folders.reverse()
+    finally:
+        for folder in path:
+            os.close(folder.descriptor)
+
+
+def _open_folder(name: bytes, prefix: bytes, parent: int | None) -> _Folder:
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(name, flags, dir_fd=parent)
+    try:
+        with os.scandir(descriptor) as entries:
+            found = sorted((os.fsencode(entry.name), entry.is_dir(follow_symlinks=False)) for entry in entries)
+    except OSError:
+        os.close(descriptor)
+        raise
+    folders = [name for name, is_folder in found if is_folder]
+    return _Folder(prefix, descriptor, folders, [name for name, is_folder in found if not is_folder])
 
 
 class _Chooser:
     """Applies a selection and the ignore files met so far."""
 
-    def __init__(self, selection: Selection) -> None:
+    def __init__(self, root: bytes, selection: Selection) -> None:
+        self._root = root
         self._hidden = selection.hidden
         self._include = _compile(selection.include) if selection.include else None
         self._exclude = _compile(selection.exclude) if selection.exclude else None
@@ -98,7 +144,11 @@ class _Chooser:
         self._ignores = [item for item in self._ignores if prefix.startswith(item[0])]
         if has_ignore_file:
             lines = _read_at(IGNORE_FILE, descriptor).decode("utf-8", "replace").splitlines()
-            self._ignores.append((prefix, _compile(lines)))
+            try:
+                self._ignores.append((prefix, _compile(lines)))
+            except UsageError as exc:
+                path = os.fsdecode(os.path.join(self._root, prefix, IGNORE_FILE))
+                raise UsageError(f"{path}: {exc}; mend that line") from exc
 
     def wants_folder(self, path: bytes) -> bool:
         return self._visible(path) and not self._ignored(path + b"/")

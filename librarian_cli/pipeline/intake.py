@@ -74,9 +74,11 @@ class Intake:
         with ThreadPoolExecutor(threads, thread_name_prefix="librarian-hash") as pool:
             for root in request.roots:
                 candidates = walk(root, request.selection, listings[root], library=self._database.folder_identity)
+                before = self._seen
                 self._take(candidates, pool, stopped, again=request.force is not None)
                 if stopped():
                     return
+                listings[root].files = self._seen - before
         for listing in listings.values():
             self._record_unreadable(listing)
         self._database.write_now(partial(self._close, request=request, listings=listings))
@@ -159,7 +161,7 @@ class Intake:
     def _close(self, connection: sqlite3.Connection, *, request: Request, listings: dict[bytes, Listing]) -> None:
         """Once everything is seen: what is gone, what else must run, what this job waits for."""
         for root, listing in listings.items():
-            if not listing.unreadable and self._seen:
+            if listing.files and not listing.unreadable:
                 files.mark_absent(connection, root, self._job)
         seen = books.seen_in(connection, self._job)
         if request.force:
