@@ -1,0 +1,31 @@
+"""What holds for every test: the settings of whoever runs them do not count. A library of the samples, made once."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.ingests import ingest
+from tests.support.trees import SAMPLES
+
+_OURS = ("LIBRARIAN_TEST_DATA", "LIBRARIAN_FAULT_TRIALS", "LIBRARIAN_FAULT_SEED")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def default_settings() -> Iterator[None]:
+    """Take the defaults for every setting."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in tuple(os.environ):
+            if name.startswith("LIBRARIAN_") and name not in _OURS:
+                patch.delenv(name)
+        patch.setenv("LIBRARIAN_CONFIG", os.devnull)
+        yield
+
+
+@pytest.fixture(scope="session")
+def sample_library(tmp_path_factory: pytest.TempPathFactory, default_settings: None) -> Path:
+    """A library of the sample books, for tests that only read."""
+    library = tmp_path_factory.mktemp("samples") / "library"
+    assert ingest(library, SAMPLES).result.books == 12
+    return library

@@ -1,0 +1,117 @@
+"""Makes the reader of plain text misbehave, in every worker of a `librarian` that has this folder on PYTHONPATH.
+
+A text that begins with `FAULT:<kind>` does to its worker what the kind says; `FAULT:peek-<kind>` does it at the first
+look. Each reading is noted in the file that FAULT_LOG names, as lines `begin NAME SECONDS` and `end NAME SECONDS`.
+Python imports a module of this name at its start.
+"""
+
+import ctypes
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+_TARGET = "librarian_cli.readers.plain"
+
+
+class _Unpicklable(Exception):
+    def __reduce__(self) -> str:
+        raise RuntimeError("it does not want to travel")
+
+
+def _leave_a_child() -> None:
+    subprocess.Popen(["sleep", "600"])
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _refuse_to_travel() -> None:
+    raise _Unpicklable
+
+
+def _fail() -> None:
+    raise ValueError("a fault in the reader")
+
+
+def _use_memory() -> None:
+    bytearray(1 << 40)
+
+
+_KINDS: Mapping[str, Callable[[], object]] = {
+    "segfault": lambda: ctypes.string_at(0),
+    "abort": os.abort,
+    "killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "exit": lambda: os._exit(0),
+    "hang": lambda: time.sleep(600),
+    "stop": lambda: os.kill(os.getpid(), signal.SIGSTOP),
+    "slow": lambda: time.sleep(1.0),
+    "grandchild": _leave_a_child,
+    "memory": _use_memory,
+    "unpicklable": _refuse_to_travel,
+    "error": _fail,
+}
+
+
+def _kind_of(path: bytes) -> str:
+    with Path(os.fsdecode(path)).open("rb") as stream:
+        head = stream.readline(80).decode("latin-1").strip()
+    return head.removeprefix("FAULT:") if head.startswith("FAULT:") else ""
+
+
+def _note(word: str, path: bytes) -> None:
+    log = os.environ.get("FAULT_LOG")
+    if log:
+        line = f"{word} {os.path.basename(os.fsdecode(path))} {time.monotonic():.6f}\n"
+        with Path(log).open("a") as stream:
+            stream.write(line)
+
+
+def _spoil(module: ModuleType) -> None:
+    reader: Any = module.PlainReader
+    read, peek = reader.read, reader.peek
+
+    def spoilt_read(self: Any, source: Any, limits: Any, pages: range | None = None) -> Iterator[Any]:
+        _note("begin", source.path)
+        _KINDS.get(_kind_of(source.path), int)()
+        yield from read(self, source, limits, pages)
+        _note("end", source.path)
+
+    def spoilt_peek(self: Any, source: Any, limits: Any) -> Any:
+        kind = _kind_of(source.path)
+        if kind.startswith("peek-"):
+            _KINDS[kind.removeprefix("peek-")]()
+        return peek(self, source, limits)
+
+    reader.read, reader.peek = spoilt_read, spoilt_peek
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    """Lets others find the module, and spoils it once it is loaded."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if name != _TARGET:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        assert spec is not None
+        assert spec.loader is not None
+        load = spec.loader.exec_module
+
+        def load_and_spoil(module: ModuleType) -> None:
+            load(module)
+            _spoil(module)
+
+        spec.loader.exec_module = load_and_spoil  # type: ignore[method-assign]  # this one loader only
+        return spec
+
+
+sys.meta_path.insert(0, _Finder())

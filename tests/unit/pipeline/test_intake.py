@@ -1,0 +1,279 @@
+"""A scan makes each content one book, files its tasks, and leaves what did not change alone."""
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from librarian_cli import discover
+from librarian_cli.config import Config
+from librarian_cli.discover import Selection
+from librarian_cli.events import Bus, Event, FilesFound, StagePlanned
+from librarian_cli.models import Candidate, ReadLimits
+from librarian_cli.pipeline.intake import Intake, Request, identify
+from librarian_cli.stages import STAGES, fingerprints
+from librarian_cli.store import books, files, tasks
+from librarian_cli.store.database import Database
+
+TEXT = "The tide table hangs beside the door of the harbour office.\n" * 20
+
+
+class Scene:
+    """A tree, a library beside it, and scans of the one into the other."""
+
+    def __init__(self, folder: Path) -> None:
+        self.tree = folder / "books"
+        self.tree.mkdir()
+        self.database = Database(folder / "library", create=True)
+        self.config = Config()
+        self.events: list[Event] = []
+        self.woken = 0
+
+    def make(self, name: str, content: str = TEXT) -> Path:
+        path = self.tree / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+        return path
+
+    def scan(self, *, force: str | None = None, selection: Selection | None = None, root: Path | None = None) -> int:
+        job = self.open_job()
+        request = Request((os.fsencode(root or self.tree),), selection or Selection(), force)
+        self.intake(job).run(request, 2, lambda: False)
+        return job
+
+    def open_job(self) -> int:
+        return self.database.write_now(lambda connection: tasks.open_job(connection, "ingest", "me"))
+
+    def intake(self, job: int) -> Intake:
+        bus = Bus()
+        bus.subscribe(self.events.append)
+        return Intake(self.database, self.config, bus, job=job, wake=self.wake)
+
+    def wake(self) -> None:
+        self.woken += 1
+
+    def outcomes(self, job: int | None = None) -> dict[str, str]:
+        found = files.outcomes(self.database.reader(), job=job)
+        return {os.path.relpath(os.fsdecode(item.path), self.tree): item.text for item in found}
+
+    def count(self, what: str) -> int:
+        return int(self.database.reader().execute(f"SELECT count(*) FROM {what}").fetchone()[0])
+
+    def finish(self, status: str = "ok") -> None:
+        def operation(connection: sqlite3.Connection) -> None:
+            for book in list(books.every(connection)):
+                books.set_status(connection, book.row, status, 1)
+
+        self.database.write_now(operation)
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    made = Scene(tmp_path)
+    yield made
+    made.database.close()
+
+
+def candidate_of(path: Path) -> Candidate:
+    (found,) = discover.walk(os.fsencode(path), Selection(), discover.Listing())
+    return found
+
+
+def test_a_new_file_becomes_a_book_with_a_task_for_each_stage(scene: Scene) -> None:
+    path = scene.make("tides.txt")
+    job = scene.scan()
+    (book,) = books.every(scene.database.reader())
+    assert book.id == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (book.size, book.format, book.status) == (path.stat().st_size, "txt", "pending")
+    assert scene.count("tasks") == len(STAGES)
+    assert scene.outcomes(job) == {"tides.txt": "waiting:queued"}
+    assert scene.woken > 0
+
+
+def test_subscribers_hear_of_the_files_and_of_the_work_ahead(scene: Scene) -> None:
+    scene.make("a.txt")
+    scene.make("b.txt", TEXT + "more\n")
+    scene.scan()
+    planned = [event.stage for event in scene.events if isinstance(event, StagePlanned)]
+    assert sorted(planned) == sorted(2 * [stage.name for stage in STAGES])
+    assert scene.events[-1] == FilesFound(2, 2, finished=True)
+
+
+def test_equal_contents_are_one_book_and_the_first_path_is_its_own(scene: Scene) -> None:
+    for name in ("c.txt", "a.txt", "b/a.txt"):
+        scene.make(name)
+    os.link(scene.tree / "c.txt", scene.tree / "d.txt")
+    scene.scan()
+    scene.finish()
+    assert scene.count("books") == 1
+    outcomes = scene.outcomes()
+    assert outcomes.pop("a.txt") == "ok"
+    assert {text.split(":")[0] for text in outcomes.values()} == {"duplicate"}
+
+
+def test_a_second_scan_finds_nothing_to_do(scene: Scene) -> None:
+    scene.make("a.txt")
+    scene.make("picture.png", "\x89PNG\r\n\x1a\n\x00\x00")
+    scene.scan()
+    scene.finish()
+    scene.events.clear()
+    job = scene.scan()
+    assert scene.outcomes(job) == {"a.txt": "unchanged", "picture.png": scene.outcomes(job)["picture.png"]}
+    assert scene.outcomes(job)["picture.png"].startswith("unchanged:")
+    assert scene.events[-1] == FilesFound(2, 0, finished=True)
+    assert scene.count("tasks") == len(STAGES)
+
+
+def test_a_renamed_file_costs_one_row_and_no_work(scene: Scene) -> None:
+    scene.make("old.txt")
+    scene.scan()
+    scene.finish()
+    (scene.tree / "old.txt").rename(scene.tree / "new.txt")
+    job = scene.scan()
+    assert scene.count("books") == 1
+    assert scene.count("tasks") == len(STAGES)
+    assert list(scene.outcomes(job)) == ["new.txt"]
+
+
+def test_an_edited_file_is_another_book(scene: Scene) -> None:
+    scene.make("a.txt")
+    scene.scan()
+    scene.finish()
+    scene.make("a.txt", TEXT + "a new last line\n")
+    job = scene.scan()
+    assert scene.count("books") == 2
+    assert scene.outcomes(job) == {"a.txt": "waiting:queued"}
+
+
+def test_a_deleted_file_is_marked_but_an_empty_listing_is_not_believed(scene: Scene) -> None:
+    scene.make("a.txt")
+    scene.make("b.txt", TEXT * 2)
+    scene.scan()
+    (scene.tree / "a.txt").unlink()
+    scene.scan()
+    assert set(scene.outcomes()) == {"b.txt"}
+    (scene.tree / "b.txt").unlink()
+    scene.scan()
+    assert set(scene.outcomes()) == {"b.txt"}, "the disk may not be mounted"
+
+
+def test_files_outside_the_selection_are_not_taken_for_deleted(scene: Scene) -> None:
+    scene.make("a.txt")
+    scene.make("b.md", TEXT * 2)
+    scene.scan()
+    scene.scan(selection=Selection(include=("*.txt",)))
+    assert set(scene.outcomes()) == {"a.txt", "b.md"}
+
+
+def test_an_emptied_tree_beside_a_full_one_is_not_believed_either(scene: Scene, tmp_path: Path) -> None:
+    scene.make("a.txt")
+    scene.scan()
+    (scene.tree / "a.txt").unlink()
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "b.txt").write_text(TEXT * 3)
+    job = scene.open_job()
+    request = Request((os.fsencode(scene.tree), os.fsencode(other)))
+    scene.intake(job).run(request, 2, lambda: False)
+    assert "a.txt" in scene.outcomes()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "outcome"),
+    [
+        ("picture.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "skipped:unsupported"),
+        ("program", b"\x7fELF\2\1\1\0\0\0\0\0\0", "skipped:unsupported"),
+        ("broken.pdf", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "failed:corrupt"),  # not what its name says
+        ("empty.txt", b"", "failed:empty"),
+    ],
+)
+def test_what_cannot_be_a_book_has_its_outcome_at_once(scene: Scene, name: str, content: bytes, outcome: str) -> None:
+    (scene.tree / name).write_bytes(content)
+    job = scene.scan()
+    assert scene.outcomes(job) == {name: outcome}
+    assert scene.count("books") == scene.count("tasks") == 0
+
+
+def test_a_file_above_the_size_limit_is_refused_with_both_sizes(scene: Scene) -> None:
+    path = scene.make("big.txt", "x " * (1 << 20))
+    config = replace(Config(), read=ReadLimits(max_text_bytes=1 << 20))
+    outcome = identify(candidate_of(path), config).outcome
+    assert outcome is not None
+    assert outcome.text == "failed:limit"
+    assert "2 MiB" in outcome.detail
+    assert "1 MiB" in outcome.detail
+
+
+def test_the_stat_is_that_of_the_bytes_that_were_hashed(scene: Scene) -> None:
+    path = scene.make("a.txt")
+    seen = candidate_of(path)
+    path.write_text(TEXT + "written since\n")
+    hashed = identify(seen, Config())
+    assert hashed.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (hashed.candidate.size, hashed.candidate.mtime_ns) == (path.stat().st_size, path.stat().st_mtime_ns)
+
+
+def test_a_file_that_became_a_link_or_vanished_is_unreadable_rather_than_followed(scene: Scene) -> None:
+    path = scene.make("a.txt")
+    seen = candidate_of(path)
+    path.rename(scene.tree / "b.txt")
+    for _ in range(2):
+        outcome = identify(seen, Config()).outcome
+        assert outcome is not None
+        assert outcome.reason == "unreadable"
+        path.unlink(missing_ok=True)
+        path.symlink_to(scene.tree / "b.txt")
+
+
+def test_force_runs_a_finished_book_again_from_the_stage_that_is_named(scene: Scene) -> None:
+    scene.make("a.txt")
+    scene.scan()
+    prints = [(value, stage) for (stage, kind), value in fingerprints(scene.config).items() if kind == "txt"]
+    scene.database.write_now(
+        lambda connection: connection.executemany(
+            "UPDATE tasks SET state = 'done', fingerprint = ? WHERE stage = ?", prints
+        )
+    )
+    scene.finish()
+    job = scene.scan(force="chunk")
+    found = scene.database.reader().execute("SELECT stage, state FROM tasks ORDER BY id").fetchall()
+    assert found == [("schema", "done"), ("extract", "done"), ("chunk", "ready"), ("audit", "waiting")]
+    assert tasks.unfinished(scene.database.reader(), job) == 1
+
+
+def test_a_removed_book_is_ignored_until_it_is_forced(scene: Scene) -> None:
+    scene.make("a.txt")
+    scene.scan()
+    (book,) = books.every(scene.database.reader())
+
+    scene.database.write_now(lambda connection: tasks.forget(connection, book.row))
+    scene.finish("removed")
+    job = scene.scan()
+    assert scene.outcomes() == {"a.txt": "skipped:removed"}
+    assert tasks.unfinished(scene.database.reader(), job) == 0
+    forced = scene.scan(force="schema")
+    assert scene.outcomes() == {"a.txt": "waiting:queued"}
+    assert tasks.unfinished(scene.database.reader(), forced) == 1
+
+
+def test_files_that_changed_under_us_are_taken_up_again(scene: Scene) -> None:
+    path = scene.make("a.txt")
+    job = scene.scan()
+    stale = candidate_of(path)
+    path.write_text(TEXT + "and more\n")
+    scene.intake(job).rescan([stale, replace(stale, path=b"gone.txt")])
+    (known,) = files.known(scene.database.reader(), [candidate_of(path)])
+    assert known is not None
+    assert known.same
+    assert scene.count("books") == 2
+
+
+def test_a_stopped_scan_ends_early(scene: Scene) -> None:
+    for number in range(5):
+        scene.make(f"{number}.txt", TEXT + str(number))
+    scene.intake(scene.open_job()).run(Request((os.fsencode(scene.tree),)), 2, lambda: True)
+    assert scene.count("files") == 0

@@ -1,0 +1,70 @@
+"""Signals raise the wish to end, wake whoever waits, and are put back afterwards."""
+
+import signal
+import threading
+
+import pytest
+
+from librarian_cli.pipeline.shutdown import Shutdown
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_raises_the_level_and_gives_the_exit_code(number: signal.Signals, code: int) -> None:
+    shutdown, woken = Shutdown(), threading.Event()
+    shutdown.on_change(woken.set)
+    with shutdown.on_signals():
+        assert shutdown.level == 0
+        signal.raise_signal(number)
+        assert (shutdown.level, shutdown.signal, shutdown.exit_code) == (1, number, code)
+        assert woken.is_set()
+
+
+def test_a_second_signal_raises_it_again_but_the_first_names_the_code() -> None:
+    shutdown, levels = Shutdown(), []
+    shutdown.on_change(lambda: levels.append(shutdown.level))
+    with shutdown.on_signals():
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGINT)
+    assert levels == [1, 2]
+    assert shutdown.exit_code == 143
+
+
+def test_handlers_are_put_back_even_after_an_exception() -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    seen = []
+
+    def fail() -> None:
+        with Shutdown().on_signals():
+            seen.append(signal.getsignal(signal.SIGINT))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert seen != before[:1]
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_a_signal_that_the_shell_had_ignored_counts_as_well() -> None:
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        shutdown = Shutdown()
+        with shutdown.on_signals():
+            signal.raise_signal(signal.SIGINT)
+        assert shutdown.level == 1
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def test_outside_the_main_thread_it_is_asked_directly() -> None:
+    shutdown, before = Shutdown(), signal.getsignal(signal.SIGINT)
+
+    def run() -> None:
+        with shutdown.on_signals():
+            assert signal.getsignal(signal.SIGINT) == before
+            shutdown.request()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join(20)
+    assert (shutdown.level, shutdown.exit_code) == (1, 130)
