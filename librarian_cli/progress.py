@@ -84,7 +84,8 @@ class Progress:
         total.update(1)
         if event.stage == "chunk":
             self._megabytes += event.size_bytes / 1e6
-            bar.set_postfix_str(f"{self._megabytes:.0f} MB read")
+            rate = self._megabytes / max(0.1, bar.format_dict["elapsed"])
+            bar.set_postfix_str(f"{self._megabytes:.0f} MB, {rate:.1f} MB/s")
         if event.outcome == "failed":
             # What a failed book will not pass is not work that is left.
             for name in _STAGES[_STAGES.index(event.stage) + 1 :]:

@@ -58,8 +58,15 @@ def _print(hits: "list[Hit]", *, full: bool) -> None:
         place = " · ".join(part for part in (hit.chapter, f"p. {hit.page}" if hit.page else "", hit.chunk) if part)
         render.echo(f"{number:>2}  {title}{render.escape(author)}  {hit.score:.2f}")
         render.echo(f"    {click.style(render.escape(place), dim=True)}")
-        body = _indented(hit.text) if full else _marked(hit.snippet)
-        render.echo(f"    {body}\n")
+        lines = _indented(hit.text) if full else [_marked(line) for line in _wrapped(hit.snippet)]
+        render.echo("\n".join(f"    {line}" for line in lines) + "\n")
+
+
+def _wrapped(snippet: str) -> list[str]:
+    import shutil
+    import textwrap
+
+    return textwrap.wrap(snippet, min(100, shutil.get_terminal_size().columns - 4), break_on_hyphens=False)
 
 
 def _marked(snippet: str) -> str:
@@ -80,7 +87,7 @@ def _plain(snippet: str) -> str:
     return snippet.replace(MATCH_START, "").replace(MATCH_END, "")
 
 
-def _indented(text: str) -> str:
+def _indented(text: str) -> list[str]:
     from librarian_cli.cli import render
 
-    return render.escape(text, lines=True).strip().replace("\n", "\n    ")
+    return render.escape(text, lines=True).strip().split("\n")
