@@ -51,8 +51,18 @@ class _Group(click.Group):
         try:
             return super().main(*args, **kwargs)
         except LibrarianError as exc:
-            click.echo(f"librarian: {exc}", err=True)
+            from librarian_cli.cli import render
+
+            click.echo(f"librarian: {render.escape(str(exc))}", err=True)
             sys.exit(exc.exit_code)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        # Here, because click's own `main` ends a broken pipe with 1, and what is buffered breaks only at exit.
+        try:
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()
         except BrokenPipeError:
             # The reader of our output has had enough. Python would complain once more when it flushes at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

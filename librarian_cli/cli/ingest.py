@@ -29,7 +29,7 @@ class _IngestCommand(click.Command):
 
 
 @click.command(cls=_IngestCommand)
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=bytes))
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=bytes, readable=False))
 @click.option("--force", type=click.Choice(_STAGES), metavar="[STAGE]", help="Run again, from STAGE on (default: all).")
 @click.option("--yes", is_flag=True, help="Approve every proposal that waits for a person.")
 @click.option("--jobs", "-j", type=click.IntRange(1), metavar="N", help="At most N workers in each stage.")

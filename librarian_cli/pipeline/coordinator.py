@@ -297,6 +297,7 @@ class Coordinator:
             raise error
         if error is None:
             self._database.write_now(partial(settle.complete_index, task=task))
+            self._index_failed = index.needed(self._database.reader())  # what it leaves is for the next run
             return
         self._index_failed = True  # the next run tries again
         decision = retry.decide(task, error, 1, self._jitter)
@@ -308,8 +309,10 @@ class Coordinator:
 
     def _drain(self, shutdown: Shutdown) -> None:
         """Let running tasks end within the grace."""
+        if not shutdown.level:
+            return
         self._stopping.set()
-        if shutdown.level and self._busy():
+        if self._busy():
             self._bus.publish(Notice("stopping: books under way may end; press Ctrl-C again to stop at once"))
         end = time.monotonic() + self._config.limits.grace_seconds
         while self._busy() and shutdown.level < 2 and time.monotonic() < end:

@@ -146,6 +146,10 @@ class Intake:
             row = books.add(connection, hashed.sha256, candidate.size, hashed.format, title=_storable(title))
             cost = candidate.size * _SECONDS_PER_BYTE[hashed.format]
             tasks.add(connection, row, NEEDS, self._job, cost)
+        elif books.get(connection, row).reason == "changed":  # it was given up as changed, and here it is again
+            books.set_status(connection, row, "pending", None)
+            tasks.rerun(connection, row, STAGES[0].name, dependents(STAGES[0].name), self._job)
+            is_new = True
         files.record(connection, candidate, self._job, book_row=row, outcome=None)
         return candidate.size if is_new else 0
 

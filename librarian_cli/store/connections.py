@@ -91,31 +91,17 @@ def fault_of(exc: BaseException, path: Path) -> BaseException:
     return exc
 
 
+_DAMAGED = "the library is damaged; restore it from a backup, or move it away and ingest again"
 _MEANINGS: tuple[tuple[str, type[EnvironmentFault], str], ...] = (
-    (
-        "disk is full",
-        EnvironmentFault,
-        "no space left on the disk; free some and run again, nothing acknowledged is lost",
-    ),
+    ("disk is full", EnvironmentFault, "no space left on the disk; free some and run again, nothing stored is lost"),
     ("disk I/O error", EnvironmentFault, "the disk does not answer as it should; check it, then run again"),
     ("locked", LibraryLocked, "another program holds the library; try again later"),
     ("readonly", EnvironmentFault, "the library cannot be written; check its permissions"),
-    (
-        "unable to open",
-        EnvironmentFault,
-        "the library cannot be opened; check that the folder exists and may be read",
-    ),
-    (
-        "Could not decode",
-        EnvironmentFault,
-        "the library is damaged; restore it from a backup, or move it away and ingest again",
-    ),
+    ("unable to open", EnvironmentFault, "the library cannot be opened; check that the folder exists and may be read"),
     ("not a database", EnvironmentFault, "this is not a library; restore it from a backup or move it away"),
-    (
-        "malformed",
-        EnvironmentFault,
-        "the library is damaged; restore it from a backup, or move it away and ingest again",
-    ),
+    ("malformed", EnvironmentFault, _DAMAGED),
+    ("Could not decode", EnvironmentFault, _DAMAGED),
+    ("vtable constructor failed", EnvironmentFault, _DAMAGED),
 )
 
 

@@ -176,6 +176,7 @@ FROM (
            CASE WHEN files.outcome <> '' THEN files.detail ELSE coalesce(books.detail, '') END AS detail,
            CASE WHEN files.outcome <> '' OR (firsts.id IS NOT NULL AND firsts.id <> files.id)
                      OR books.status = 'removed' THEN files.outcome_job
+                WHEN books.status = 'pending' THEN :job
                 ELSE max(files.outcome_job * (books.status = 'waiting'), coalesce(books.outcome_job, files.outcome_job))
            END AS decided
     FROM files JOIN roots ON roots.id = files.root LEFT JOIN books ON books.id = files.book

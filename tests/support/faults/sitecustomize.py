@@ -27,35 +27,55 @@ class _Unpicklable(Exception):
         raise RuntimeError("it does not want to travel")
 
 
-def _leave_a_child() -> None:
+_TOUCHED_NS = 10**18
+_LATER = b"And then it was changed.\n"
+
+
+def _touch(path: bytes) -> None:
+    """Give the file another date, the first time."""
+    if os.stat(path).st_mtime_ns != _TOUCHED_NS:
+        os.utime(path, ns=(_TOUCHED_NS, _TOUCHED_NS))
+
+
+def _grow(path: bytes) -> None:
+    """Add a line to the file, the first time."""
+    with Path(os.fsdecode(path)).open("rb+") as stream:
+        if not stream.read().endswith(_LATER):
+            stream.write(_LATER)
+
+
+def _leave_a_child(path: bytes) -> None:
     subprocess.Popen(["sleep", "600"])
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _refuse_to_travel() -> None:
+def _refuse_to_travel(path: bytes) -> None:
     raise _Unpicklable
 
 
-def _fail() -> None:
+def _fail(path: bytes) -> None:
     raise ValueError("a fault in the reader")
 
 
-def _use_memory() -> None:
+def _use_memory(path: bytes) -> None:
     bytearray(1 << 40)
 
 
-_KINDS: Mapping[str, Callable[[], object]] = {
-    "segfault": lambda: ctypes.string_at(0),
-    "abort": os.abort,
-    "killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
-    "exit": lambda: os._exit(0),
-    "hang": lambda: time.sleep(600),
-    "stop": lambda: os.kill(os.getpid(), signal.SIGSTOP),
-    "slow": lambda: time.sleep(1.0),
+_KINDS: Mapping[str, Callable[[bytes], object]] = {
+    "segfault": lambda _: ctypes.string_at(0),
+    "abort": lambda _: os.abort(),
+    "killed": lambda _: os.kill(os.getpid(), signal.SIGKILL),
+    "exit": lambda _: os._exit(0),
+    "hang": lambda _: time.sleep(600),
+    "stop": lambda _: os.kill(os.getpid(), signal.SIGSTOP),
+    "slow": lambda _: time.sleep(1.0),
     "grandchild": _leave_a_child,
     "memory": _use_memory,
     "unpicklable": _refuse_to_travel,
     "error": _fail,
+    "touch": _touch,
+    "grow": _grow,
+    "vanish": os.unlink,
 }
 
 
@@ -79,14 +99,16 @@ def _spoil(module: ModuleType) -> None:
 
     def spoilt_read(self: Any, source: Any, limits: Any, pages: range | None = None) -> Iterator[Any]:
         _note("begin", source.path)
-        _KINDS.get(_kind_of(source.path), int)()
+        kind = _kind_of(source.path)
+        if kind in _KINDS:
+            _KINDS[kind](source.path)
         yield from read(self, source, limits, pages)
         _note("end", source.path)
 
     def spoilt_peek(self: Any, source: Any, limits: Any) -> Any:
         kind = _kind_of(source.path)
         if kind.startswith("peek-"):
-            _KINDS[kind.removeprefix("peek-")]()
+            _KINDS[kind.removeprefix("peek-")](source.path)
         return peek(self, source, limits)
 
     reader.read, reader.peek = spoilt_read, spoilt_peek
