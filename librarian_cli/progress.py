@@ -3,6 +3,7 @@
 events (any thread) --> Progress --> tqdm
 """
 
+import shutil
 import sys
 import threading
 from types import TracebackType
@@ -29,6 +30,7 @@ class Progress:
             from tqdm import tqdm  # a run under cron shows no bars and need not load them
 
             names = (*_STAGES, "total")
+            known_size = shutil.get_terminal_size((0, 0)).columns > 0  # under `docker run -t` or expect it is not
             self._bars = {
                 name: tqdm(
                     total=0,
@@ -37,7 +39,8 @@ class Progress:
                     leave=False,
                     bar_format=_FORMAT,
                     unit="steps" if name == "total" else "books",
-                    dynamic_ncols=True,
+                    dynamic_ncols=known_size,
+                    ncols=None if known_size else 80,
                 )
                 for place, name in enumerate(names)
             }
@@ -72,11 +75,11 @@ class Progress:
         elif isinstance(event, StagePlanned):
             for bar in (self._bars[event.stage], total):
                 bar.total += event.books
-                bar.refresh()
+                bar.update(0)  # redraws no more often than tqdm finds right
         elif isinstance(event, StageEnded) and event.outcome != "retry":
             self._ended(event, total)
         elif isinstance(event, StageAdvanced):
-            self._bars[event.stage].refresh()
+            self._bars[event.stage].update(0)
 
     def _ended(self, event: StageEnded, total: Any) -> None:
         bar = self._bars[event.stage]
@@ -85,7 +88,7 @@ class Progress:
         if event.stage == "chunk":
             self._megabytes += event.size_bytes / 1e6
             rate = self._megabytes / max(0.1, bar.format_dict["elapsed"])
-            bar.set_postfix_str(f"{self._megabytes:.0f} MB, {rate:.1f} MB/s")
+            bar.set_postfix_str(f"{self._megabytes:.0f} MB, {rate:.1f} MB/s", refresh=False)
         if event.outcome == "failed":
             # What a failed book will not pass is not work that is left.
             for name in _STAGES[_STAGES.index(event.stage) + 1 :]:

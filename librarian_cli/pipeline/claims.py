@@ -31,7 +31,7 @@ def caps(config: Config, slots: Mapping[str, int]) -> tasks.Caps:
     """How many books may be under way in each queue, and in all."""
     if config.limits.profile == "gentle":
         return tasks.Caps({"schema": 2, "ingestion": 3, "trust_audit": 2}, total=5)
-    # Books whose text waits for the writer count too; what bounds memory are the characters in flight.
+    # Books whose text waits for the writer count too; what bounds memory are the bytes in flight.
     queues = {"schema": 8 * slots["extract"], "ingestion": 32 * slots["extract"], "trust_audit": 8 * slots["audit"]}
     return tasks.Caps(queues, total=sum(queues.values()))
 

@@ -59,7 +59,7 @@ class Coordinator:
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._running: dict[int, Execution] = {}
         self._committing = 0
-        self._held_chars = 0
+        self._held_bytes = 0
         self._claiming = False
         self._index_task: Task | None = None
         self._index_failed = False
@@ -147,7 +147,7 @@ class Coordinator:
     def _claim(self) -> None:
         if self._claiming or not self._hungry or any(item.task.alone for item in self._running.values()):
             return
-        if self._held_chars >= self._config.limits.in_flight_mb << 20:
+        if self._held_bytes >= self._config.limits.in_flight_mb << 20:
             return
         wanted = claims.wants(self._running.values(), self._pools.slots)
         if self._index_task is None:
@@ -194,9 +194,9 @@ class Coordinator:
             self._inbox.put(partial(self._count_part, item, part))
 
     def _count_part(self, item: Execution, part: Part) -> None:
-        held = sum(len(page.text) for page in part.pages)
-        item.held_chars += held
-        self._held_chars += held
+        held = sum(sys.getsizeof(page.text) for page in part.pages)
+        item.held_bytes += held
+        self._held_bytes += held
         share = len(part.pages) / max(1, item.book.page_count or len(part.pages))
         self._bus.publish(StageAdvanced(item.stage.name, item.book.id, min(1.0, share)))
 
@@ -254,12 +254,12 @@ class Coordinator:
     def _write(self, item: Execution, operation: Operation[Any], outcome: str, reason: str = "") -> None:
         del self._running[item.task.id]
         self._committing += 1
-        future = self._database.write(operation, bulk_chars=item.held_chars)
+        future = self._database.write(operation, bulk_bytes=item.held_bytes)
         future.add_done_callback(lambda done: self._inbox.put(partial(self._committed, item, done, outcome, reason)))
 
     def _committed(self, item: Execution, future: "Future[Any]", outcome: str, reason: str) -> None:
         self._committing -= 1
-        self._held_chars -= item.held_chars
+        self._held_bytes -= item.held_bytes
         self._hungry = True
         try:
             saved = future.result()

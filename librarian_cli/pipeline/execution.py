@@ -29,7 +29,7 @@ class Execution:
         self.stage = STAGE_BY_NAME[task.stage]
         self.error: BaseException | None = None
         self.cpu_seconds = 0.0
-        self.held_chars = 0
+        self.held_bytes = 0
         self.calls_left = 1  # until it is planned, it counts as one
         self._started = time.monotonic()
         self._outputs: dict[int, Any] = {}

@@ -68,7 +68,7 @@ def open_writable(path: Path, busy_seconds: float) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous=FULL")  # an acknowledged book survives a power cut
     # A checkpoint follows a commit, so it too happens under the lock.
     connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
-    connection.execute("PRAGMA cache_size=-32768")
+    connection.execute("PRAGMA cache_size=-16384")
     return connection
 
 

@@ -38,10 +38,10 @@ class Database:
         status = self._folder.stat()
         return status.st_dev, status.st_ino
 
-    def write(self, operation: Operation[T], *, bulk_chars: int = 0) -> "Future[T]":
+    def write(self, operation: Operation[T], *, bulk_bytes: int = 0) -> "Future[T]":
         """Run `operation` in the writer thread; the future resolves once its effects are durable.
 
-        One that writes much text says how much (`bulk_chars`): it may wait a second for others like it, until
+        One that writes much text says how much (`bulk_bytes`): it may wait a second for others like it, until
         `flush`, and those without pass it.
 
         An operation that raises is rolled back alone; those that were grouped with it may run a second time, so
@@ -49,7 +49,7 @@ class Database:
         """
         if self._writer is None:
             raise EnvironmentFault(f"{self.path}: opened read-only, cannot be changed")
-        return self._writer.write(operation, bulk_chars)
+        return self._writer.write(operation, bulk_bytes)
 
     def write_now(self, operation: Operation[T]) -> T:
         """Run `operation` in the writer thread and wait until it is durable."""

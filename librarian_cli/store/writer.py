@@ -27,7 +27,7 @@ T = TypeVar("T")
 Operation = Callable[[sqlite3.Connection], T]
 
 _MAX_GROUP = 500
-_BULK_CHARS = 8 << 20
+_BULK_BYTES = 16 << 20
 _BULK_SECONDS = 1.0
 
 
@@ -48,10 +48,10 @@ class Writer:
             self._thread.join()
             raise
 
-    def write(self, operation: Operation[T], bulk_chars: int) -> "Future[T]":
+    def write(self, operation: Operation[T], bulk_bytes: int) -> "Future[T]":
         """Queue an operation."""
         future: Future[T] = Future()
-        self._queue.put(_Request(operation, future, bulk_chars))
+        self._queue.put(_Request(operation, future, bulk_bytes))
         return future
 
     def flush(self) -> None:
@@ -170,7 +170,7 @@ class _Request:
 
     operation: Operation[Any]
     future: "Future[Any]"
-    bulk_chars: int = 0
+    bulk_bytes: int = 0
 
 
 _CLOSE = _Request(lambda connection: None, Future())
@@ -190,12 +190,12 @@ class _Bulk:
 
     def add(self, request: _Request) -> bool:
         """Keep a request if it is one of bulk. Returns: whether it is."""
-        if not request.bulk_chars:
+        if not request.bulk_bytes:
             return False
         if not self._requests:
             self._since = time.monotonic()
         self._requests.append(request)
-        self._chars += request.bulk_chars
+        self._chars += request.bulk_bytes
         return True
 
     def seconds_left(self) -> float | None:
@@ -204,7 +204,7 @@ class _Bulk:
 
     def is_due(self) -> bool:
         """Whether there is enough, or it has waited long enough."""
-        return bool(self._requests) and (self._chars >= _BULK_CHARS or time.monotonic() >= self._since + _BULK_SECONDS)
+        return bool(self._requests) and (self._chars >= _BULK_BYTES or time.monotonic() >= self._since + _BULK_SECONDS)
 
     def drain(self) -> list[_Request]:
         """Take everything out."""

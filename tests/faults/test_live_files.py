@@ -96,9 +96,13 @@ def test_no_book_is_torn_by_changes_while_it_is_read(tmp_path: Path, library: Pa
     tree = tmp_path / "tree"
     for number in range(RUNS):
         ran = running.run(tmp_path / f"run{number}", "ingest", tree, "--json", library=library)
-        assert {item["reason"] for item in ran.document["files"]} <= {"", "changed", "vanished", "empty", "approval"} | {
-            item["reason"] for item in ran.document["files"] if item["outcome"] == "duplicate"
-        }
+        assert {item["reason"] for item in ran.document["files"]} <= {
+            "",
+            "changed",
+            "vanished",
+            "empty",
+            "approval",
+        } | {item["reason"] for item in ran.document["files"] if item["outcome"] == "duplicate"}
         assert_whole(digest(library), set(actor.versions))
     actor.stop()
     last = running.run(tmp_path / "last", "ingest", tree, "--json", library=library)

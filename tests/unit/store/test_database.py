@@ -140,7 +140,7 @@ def test_many_threads_write_at_once_and_nothing_is_lost(database: Database, fold
 def test_a_bulk_operation_waits_while_others_pass_it(database: Database, folder: Path) -> None:
     seen: list[set[str]] = []
     gate = Gate(database)
-    bulk = database.write(put("bulk"), bulk_chars=1)
+    bulk = database.write(put("bulk"), bulk_bytes=1)
     small = database.write(committed_when_run(folder, seen, "small"))
     gate.open()
     assert results([small, bulk]) == [None, None]
@@ -151,21 +151,21 @@ def test_a_bulk_operation_waits_while_others_pass_it(database: Database, folder:
 def test_bulk_operations_that_are_enough_together_share_one_transaction(database: Database, folder: Path) -> None:
     seen: list[set[str]] = []
     gate = Gate(database)
-    first = database.write(put("first"), bulk_chars=1)
-    second = database.write(committed_when_run(folder, seen, "second"), bulk_chars=ENOUGH)
+    first = database.write(put("first"), bulk_bytes=1)
+    second = database.write(committed_when_run(folder, seen, "second"), bulk_bytes=ENOUGH)
     gate.open()
     assert results([first, second]) == [None, None]
     assert seen == [set()]
 
 
 def test_a_lone_bulk_operation_is_committed_after_a_while(database: Database, folder: Path) -> None:
-    database.write(put("bulk"), bulk_chars=1).result(PATIENCE)
+    database.write(put("bulk"), bulk_bytes=1).result(PATIENCE)
     assert names(folder) == {"bulk"}
 
 
 def test_a_flush_ends_the_wait_of_bulk(database: Database) -> None:
     gate = Gate(database)
-    database.write(put("bulk"), bulk_chars=1)
+    database.write(put("bulk"), bulk_bytes=1)
     database.flush()
     later = database.write(lambda connection: connection.execute("SELECT name FROM facts").fetchall())
     gate.open()
@@ -173,7 +173,7 @@ def test_a_flush_ends_the_wait_of_bulk(database: Database) -> None:
 
 
 def test_closing_commits_what_waits_in_bulk(database: Database, folder: Path) -> None:
-    future = database.write(put("bulk"), bulk_chars=1)
+    future = database.write(put("bulk"), bulk_bytes=1)
     database.close()
     assert future.done()
     assert names(folder) == {"bulk"}
