@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -9,12 +10,13 @@ from pathlib import Path
 import pytest
 
 SAMPLES = Path(__file__).parents[2] / "sample_books"
-_WORDS = (
+_WORDS = re.findall(
+    r"\w+",
     "the of and a to in is was that it he for on with as his they at be this from have or by one had not but what"
     " all were when we there can an your which their said if do will each about how up out them then she many some"
     " so these would other into has more her two like him see time could no make than first been its who now people"
-    " harbour lantern orchard winter river letter garden captain window mountain silver kitchen story morning road"
-).split()
+    " harbour lantern orchard winter river letter garden captain window mountain silver kitchen story morning road",
+)
 
 
 def data_folder(*parts: str) -> Path:
