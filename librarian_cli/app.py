@@ -129,11 +129,13 @@ class Librarian:
         """
         from librarian_cli.pipeline.coordinator import Coordinator
         from librarian_cli.pipeline.leases import Owner
+        from librarian_cli.pipeline.memory import share_arenas
         from librarian_cli.pipeline.pools import Pools
         from librarian_cli.pipeline.shutdown import Shutdown
 
         started = time.monotonic()
         shutdown = shutdown or Shutdown()
+        share_arenas()
         database = self._writable(create=True)
         owner = Owner(self._folder / "owners")
         owner.sweep()

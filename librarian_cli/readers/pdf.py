@@ -21,7 +21,7 @@ from librarian_cli.readers.base import NEEDS_PASSWORD, PEEK_CHARS
 from librarian_cli.text.normalise import clean_field
 
 PART_PAGES = 32
-_PEEK_PAGES = 5
+_PEEK_PAGES = 3
 _MAX_FIELD_BYTES = 1 << 22
 _MANY_PATHS = 50
 _TAIL_BYTES = 4096

@@ -7,7 +7,6 @@
 The basis is a pure function of the set of stored books: kills and the order of completion do not change it.
 """
 
-import heapq
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,12 +23,14 @@ from librarian_cli.store.connections import open_read_only
 from librarian_cli.store.database import Database
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from librarian_cli.embedders.lsa import Projector
 
 NAME = "index"
 _BATCH_BYTES = 4 << 20
 _AHEAD = 4
-_MASK = (1 << 64) - 1
 
 Submit = Callable[..., "Future[object]"]
 
@@ -62,8 +63,7 @@ def bring_up_to_date(
         or not vectors.basis_file(folder, basis).exists()
         or chunks - fitted_at > settings.refit_growth * fitted_at
     ):
-        rows = choose_chunks(connection, settings.max_fit_chunks)
-        basis, fitted_at = str(submit(fit, place, rows, settings.dimensions).result()), chunks
+        basis, fitted_at = str(submit(fit, place, settings.max_fit_chunks, settings.dimensions).result()), chunks
     done = _project_missing(database, place, basis, submit, stop)
     if not stop.is_set():
         database.write_now(lambda conn: vectors.activate(conn, basis, fitted_at))
@@ -79,20 +79,23 @@ def needed(connection: sqlite3.Connection) -> bool:
 
 def choose_chunks(connection: sqlite3.Connection, most: int) -> list[int]:
     """Choose chunk rows to fit on: those with the lowest hashes of (book, place), in that order."""
-    keyed = (
-        (_mix(int(sha256[:16], 16) ^ number), first + number)
-        for sha256, first, count in books.chunk_counts(connection)
-        for number in range(count)
-    )
-    return [row for _, row in heapq.nsmallest(most, keyed)]
+    import numpy as np
+
+    counts = books.chunk_counts(connection)
+    sizes = np.array([count for _, _, count in counts])
+    within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    seeds = np.repeat(np.array([int(sha256[:16], 16) for sha256, _, _ in counts], np.uint64), sizes)
+    keys = _mix(seeds ^ within.astype(np.uint64))
+    rows = np.repeat(np.array([first for _, first, _ in counts]), sizes) + within
+    return [int(row) for row in rows[np.argsort(keys, kind="stable")[:most]]]
 
 
-def fit(place: Place, rows: Sequence[int], dimensions: int) -> str:
-    """Fit a basis on these chunks and store it; runs in a worker. Returns: its id."""
+def fit(place: Place, most: int, dimensions: int) -> str:
+    """Fit a basis on at most so many chunks and store it; runs in a worker. Returns: its id."""
     from librarian_cli.embedders import lsa
 
     with closing(open_read_only(place.library)) as connection:
-        texts = content.texts_of(connection, rows)
+        texts = content.texts_of(connection, choose_chunks(connection, most))
     basis = lsa.fit(texts, dimensions=dimensions)
     basis.save(place.bases)
     return basis.id
@@ -153,9 +156,11 @@ def _projector(path: Path) -> "Projector":
     return lsa.Projector(lsa.Basis.load(path))
 
 
-def _mix(number: int) -> int:
+def _mix(numbers: "npt.NDArray[np.uint64]") -> "npt.NDArray[np.uint64]":
     """Scatter 64 bits (SplitMix64, Steele, Lea, Flood 2014), so that neighbours get unrelated keys."""
-    number = (number + 0x9E3779B97F4A7C15) & _MASK
-    number = ((number ^ (number >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    number = ((number ^ (number >> 27)) * 0x94D049BB133111EB) & _MASK
-    return number ^ (number >> 31)
+    import numpy as np
+
+    numbers = numbers + np.uint64(0x9E3779B97F4A7C15)
+    numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return numbers ^ (numbers >> np.uint64(31))

@@ -161,7 +161,7 @@ CREATE VIRTUAL TABLE chunks_fts USING fts5 (
     heading, text, content='chunk_texts', content_rowid='id', tokenize='porter unicode61'
 );
 -- A commit's words fit in memory and become one segment; at the default of 1 MB it would leave several to merge.
-INSERT INTO chunks_fts (chunks_fts, rank) VALUES ('hashsize', 33554432);
+INSERT INTO chunks_fts (chunks_fts, rank) VALUES ('hashsize', 16777216);
 
 CREATE TABLE audits (
     book INTEGER PRIMARY KEY REFERENCES books ON DELETE CASCADE,
