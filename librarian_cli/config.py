@@ -100,7 +100,7 @@ class Limits:
     """Bounds on what is under way at once, and on waits. `profile` sets how many books may be."""
 
     profile: str = "auto"
-    in_flight_mb: int = 48
+    in_flight_mb: int = 96
     lock_wait_seconds: float = 30.0
     grace_seconds: float = 10.0
 

@@ -10,7 +10,7 @@ from librarian_cli.pipeline.execution import Execution
 from librarian_cli.stages import STAGES
 from librarian_cli.store import tasks
 
-_AHEAD_SECONDS = 1.5
+_AHEAD_SECONDS = 2.0
 _AHEAD_CALLS = 16
 """What is claimed for each slot beforehand, at most: longer than a commit of much text takes."""
 

@@ -162,6 +162,7 @@ CREATE VIRTUAL TABLE chunks_fts USING fts5 (
 );
 -- A commit's words fit in memory and become one segment; at the default of 1 MB it would leave several to merge.
 INSERT INTO chunks_fts (chunks_fts, rank) VALUES ('hashsize', 16777216);
+INSERT INTO chunks_fts (chunks_fts, rank) VALUES ('automerge', 8);
 
 CREATE TABLE audits (
     book INTEGER PRIMARY KEY REFERENCES books ON DELETE CASCADE,
