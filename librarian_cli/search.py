@@ -137,11 +137,15 @@ def _cosines(
     joined = lsa.Vectors.join([lsa.Vectors.from_bytes(item.codes, dimensions=basis.dimensions) for item in stored])
     rows = np.concatenate([np.arange(item.first_chunk, item.first_chunk + item.chunks) for item in stored])
     cosines = lsa.similarities(joined, lsa.query_vector(basis, text))
-    floor, best = max(0.0, float(np.median(cosines))), float(cosines.max())
+    middle = len(cosines) // 2
+    floor, best = max(0.0, float(np.partition(cosines, middle)[middle])), float(cosines.max())
     if best <= floor:
         return {}
     count = min(_VECTOR_CANDIDATES, len(rows))
-    chosen = np.union1d(np.argpartition(-cosines, count - 1)[:count], np.flatnonzero(np.isin(rows, list(also))))
+    wished = np.array(sorted(also), rows.dtype)
+    places = np.searchsorted(rows, wished)  # rows ascend; a chunk may have no vector yet
+    places = places[np.append(rows, -1)[places] == wished]
+    chosen = np.append(np.argpartition(-cosines, count - 1)[:count], places)
     scaled = np.clip((cosines[chosen] - floor) / (best - floor), 0.0, 1.0)
     return dict(zip(rows[chosen].tolist(), scaled.tolist(), strict=True))
 

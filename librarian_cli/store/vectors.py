@@ -4,7 +4,7 @@ The index is derived, like the full-text index: it may be rebuilt at any time fr
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,15 +50,16 @@ def save(connection: sqlite3.Connection, basis: str, rows: Iterable[tuple[int, b
     )
 
 
-def stored(connection: sqlite3.Connection, basis: str) -> Iterator[BookVectors]:
+def stored(connection: sqlite3.Connection, basis: str) -> list[BookVectors]:
     """All vectors of a basis, ordered by chunk."""
     rows = connection.execute(
         "SELECT books.id, books.first_chunk, books.chunks, vectors.codes FROM vectors"
         " JOIN books ON books.id = vectors.book"
-        " WHERE vectors.basis = ? AND books.first_chunk IS NOT NULL ORDER BY books.first_chunk",
+        " WHERE vectors.basis = ? AND books.first_chunk IS NOT NULL",
         (basis,),
     )
-    return (BookVectors(*row) for row in rows)
+    # Sorted here: SQLite would copy every blob through its sorter.
+    return sorted((BookVectors(*row) for row in rows), key=lambda item: item.first_chunk)
 
 
 def books_without(connection: sqlite3.Connection, basis: str) -> list[tuple[int, int]]:
