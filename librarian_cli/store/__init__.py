@@ -1,10 +1,12 @@
 """All SQL. A library is one SQLite file; every other layer passes records in and gets records out.
 
-database    connections, the one writer thread, the cross-process writer lock
-migrations  the schema, as an append-only list
-files       where books lie on disk, and what became of each file
-books       one row a book: what it is, its proposal, its totals
-tasks       the durable queue: states, claims, finishes
-content     text, pages, chapters, chunks and their full-text index
-vectors     the library-level vector index
+connections  how the file is opened, and what SQLite's errors mean for a person
+writer       the one thread of a process that writes, and the lock between processes
+database     both together, as the rest of the program holds a library
+migrations   the schema, as an append-only list
+files        where books lie on disk, and what became of each file
+books        one row a book: what it is, its proposal, its totals
+tasks        the durable queue: states, claims, finishes
+content      text, pages, chapters, chunks and their full-text index
+vectors      the library-level vector index
 """

@@ -257,12 +257,6 @@ def unfinished(connection: sqlite3.Connection, job: int) -> int:
     return int(row[0])
 
 
-def next_run_at(connection: sqlite3.Connection) -> float | None:
-    """When the earliest ready task may start."""
-    row = connection.execute("SELECT min(run_at) FROM tasks WHERE state = 'ready'").fetchone()
-    return None if row[0] is None else float(row[0])
-
-
 def owners(connection: sqlite3.Connection) -> list[str]:
     """Owners that hold leases."""
     return [row[0] for row in connection.execute("SELECT DISTINCT owner FROM tasks WHERE state = 'leased'")]
