@@ -203,6 +203,9 @@ def _identify(candidate: Candidate, config: Config) -> Hashed:
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         descriptor = os.open(candidate.absolute, flags)
+    except (FileNotFoundError, NotADirectoryError):
+        outcome = FileOutcome(candidate.absolute, "skipped", "vanished", "", None, 0.0)
+        return Hashed(replace(candidate, mtime_ns=-1), outcome=outcome)  # should it come back, it is read
     except OSError as exc:
         raise ReadError("unreadable", f"{exc.strerror}; check the file's permissions, then run again") from exc
     try:
