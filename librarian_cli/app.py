@@ -5,25 +5,32 @@ with Librarian(config.load()) as librarian:
     hits = librarian.search(Query("tidal forces"))
 """
 
-import hashlib
 import sqlite3
+import threading
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from librarian_cli import capacity, control, status
+from librarian_cli.check import CheckResult, check
 from librarian_cli.config import Config
-from librarian_cli.errors import EnvironmentFault, UsageError
+from librarian_cli.errors import UsageError
 from librarian_cli.events import Bus
-from librarian_cli.models import OUTCOMES, AuditReport, Book, Chapter, FileOutcome, Hit, Page, SchemaProposal
+from librarian_cli.models import PRIORITIES, AuditReport, Book, Chapter, FileOutcome, Hit, Page, SchemaProposal
 from librarian_cli.search import Query, search
-from librarian_cli.store import books, content, files, tasks, vectors
-from librarian_cli.store.connections import fault_of, verify
+from librarian_cli.stages import QUEUES
+from librarian_cli.status import Status
+from librarian_cli.store import activity, agents, books, content, files, jobs, tasks
+from librarian_cli.store.activity import Entry
+from librarian_cli.store.agents import Agent, Totals
+from librarian_cli.store.connections import fault_of
 from librarian_cli.store.database import Database
+from librarian_cli.store.jobs import Job, JobBook
 
 if TYPE_CHECKING:
     from librarian_cli.pipeline.coordinator import Coordinator
@@ -31,8 +38,10 @@ if TYPE_CHECKING:
     from librarian_cli.pipeline.leases import Owner
     from librarian_cli.pipeline.pools import Pools
     from librarian_cli.pipeline.shutdown import Shutdown
+    from librarian_cli.pipeline.slotpool import WorkerEvent
 
 _RESCANS = 3
+_FOLLOW_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +60,7 @@ class IngestResult:
     @property
     def outcomes(self) -> dict[str, int]:
         """Files by outcome, every outcome named."""
-        return _totals(self.reasons)
+        return status.totals(self.reasons)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,29 +78,6 @@ class BookDetails:
         """The page, as printed, on which a character stands."""
         place = bisect_right([page.start_char for page in self.pages], start_char) - 1
         return (self.pages[place].label or str(self.pages[place].number)) if place >= 0 else None
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What waits, what runs, what the library holds."""
-
-    status: str
-    queues: Mapping[str, int]
-    active_agents: Mapping[str, int]
-    running: int
-    cap: int
-    outcomes: Mapping[str, int]
-    books: int
-    chunks: int
-    text_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class CheckResult:
-    """What a check of the library found; no problems means that it is sound."""
-
-    checked: tuple[str, ...]
-    problems: tuple[str, ...]
 
 
 class Librarian:
@@ -128,7 +114,7 @@ class Librarian:
         Raises: EnvironmentFault: the disk, the library or a root fails; what was acknowledged is kept.
         """
         from librarian_cli.pipeline.coordinator import Coordinator
-        from librarian_cli.pipeline.leases import Owner
+        from librarian_cli.pipeline.leases import Heartbeat, Owner
         from librarian_cli.pipeline.memory import share_arenas
         from librarian_cli.pipeline.pools import Pools
         from librarian_cli.pipeline.shutdown import Shutdown
@@ -139,25 +125,38 @@ class Librarian:
         database = self._writable(create=True)
         owner = Owner(self._folder / "owners")
         owner.sweep()
-        job = database.write_now(partial(tasks.open_job, command="ingest", owner=owner.name))
-        pools = pools or Pools(self.config, jobs)
+        job = self._open_job(owner.name, request)
+        pools = pools or Pools(self.config, jobs, on_worker=self._log_worker)
         coordinator = Coordinator(
             database, self.config, self.bus, folder=self._folder, pools=pools, approve=request.approve
         )
+        heartbeat = Heartbeat(
+            database,
+            owner,
+            command="ingest",
+            lease_seconds=self.config.limits.lease_seconds,
+            workers=pools.workers,
+        )
         try:
             self._run(coordinator, job, owner=owner, shutdown=shutdown, request=request)
-            database.write_now(partial(_close_job, job=job))
         finally:
             coordinator.close()
+            heartbeat.close()
             owner.close()
-        reader = database.reader()
-        return IngestResult(
-            job,
-            time.monotonic() - started,
-            files.reason_counts(reader, job),
-            *books.totals(reader),
-            interrupted=shutdown.level > 0,
-        )
+        return self._close_job(job, started, interrupted=shutdown.level > 0)
+
+    def enqueue(self, request: "Request") -> int:
+        """Scan, and file what is new or changed for a later process. Returns: the job's id.
+
+        Raises: EnvironmentFault: the disk, the library or a root fails.
+        """
+        from librarian_cli.pipeline.intake import Intake
+
+        database = self._writable(create=True)
+        job = self._open_job("", request)
+        intake = Intake(database, self.config, self.bus, job=job, wake=lambda: None)
+        intake.run(request, capacity.worker_counts(self.config)["schema"], lambda: False)
+        return job
 
     def search(self, query: Query) -> list[Hit]:
         """Find passages, best first. Raises: UsageError: an unusable query or an unknown book."""
@@ -213,45 +212,99 @@ class Librarian:
 
     def status(self) -> Status:
         """What waits and what runs, in every process that works on this library."""
-        from librarian_cli.pipeline.claims import caps
-        from librarian_cli.pipeline.pools import worker_counts
-        from librarian_cli.stages import QUEUES, STAGE_BY_NAME
+        from librarian_cli.pipeline.leases import is_alive
 
+        return status.read(self._readable(), self.config, partial(is_alive, self._folder / "owners"))
+
+    def jobs(self, limit: int = 20) -> list[Job]:
+        """The latest jobs, newest first."""
+        return list(jobs.every(self._readable(), limit))
+
+    def job(self, number: int) -> tuple[Job, list[JobBook]]:
+        """One job with its books. Raises: UsageError: there is none of that number."""
         reader = self._readable()
-        queues, active = dict.fromkeys(QUEUES, 0), dict.fromkeys(QUEUES.values(), 0)
-        for stage, state, count in tasks.state_counts(reader):
-            if stage in STAGE_BY_NAME:
-                queue = STAGE_BY_NAME[stage].queue
-                queues[queue] += count if state == "ready" else 0
-                active[QUEUES[queue]] += count if state == "leased" else 0
-        return Status(
-            "running" if sum(active.values()) else "idle",
-            queues,
-            active,
-            sum(active.values()),
-            caps(self.config, worker_counts(self.config, None)).total,
-            _totals(files.reason_counts(reader)),
-            *books.totals(reader),
-        )
+        return jobs.get(reader, number), list(jobs.books_of(reader, number))
+
+    def agents(self, *, statuses: Sequence[str] = (), limit: int = 50) -> list[Agent]:
+        """The latest agents, newest first."""
+        return list(agents.every(self._readable(), statuses=statuses, limit=limit))
+
+    def agent_totals(self) -> Mapping[str, Totals]:
+        """What the agents of each type did since the library was made."""
+        return agents.totals(self._readable(), QUEUES.values())
+
+    def activity(
+        self, *, since: float = 0.0, action: str = "", limit: int = -1, follow: threading.Event | None = None
+    ) -> Iterator[Entry]:
+        """What happened, oldest first; with `follow`, what happens as well, until that event is set."""
+        reader = self._readable()
+        last = activity.latest(reader) if limit == 0 else 0
+        for entry in activity.since(reader, at=since, action=action, limit=limit):
+            last = entry.row
+            yield entry
+        while follow and not follow.wait(_FOLLOW_SECONDS):
+            for entry in activity.since(reader, row=last, at=since, action=action):
+                last = entry.row
+                yield entry
+
+    def pause(self, names: Sequence[str]) -> frozenset[str]:
+        """Let stages or queues begin nothing, or all of them, in every process. Returns: all that is paused."""
+        return control.pause(self._writable(), names)
+
+    def resume(self, names: Sequence[str]) -> list[str]:
+        """Let them go on. Returns: what was paused."""
+        return control.resume(self._writable(), names)
+
+    def cancel(self, targets: Iterable[str]) -> list[Book]:
+        """Cancel what books or jobs have not finished. Returns: the books that had such."""
+        return control.cancel(self._writable(), targets)
+
+    def retry(self, targets: Iterable[str], *, all_failed: bool = False) -> tuple[int, list[Book]]:
+        """Give failed or cancelled books a new life. Returns: the job that waits for them, and the books."""
+        return control.retry(self._writable(), targets, all_failed=all_failed)
+
+    def prioritise(self, targets: Iterable[str], level: str) -> list[Book]:
+        """Give unfinished books another priority. Returns: those that had unfinished work."""
+        return control.prioritise(self._writable(), targets, level)
 
     def check(self, *, read_data: bool = False) -> CheckResult:
         """Verify the library: the file, its full-text index, its vectors, and with `read_data` every text's hash."""
+        return check(self._writable(), read_data=read_data)
+
+    def _open_job(self, owner: str, request: "Request") -> int:
+        def operation(connection: sqlite3.Connection) -> int:
+            job = jobs.start(connection, "ingest", owner, priority=PRIORITIES[request.priority])
+            activity.record(connection, "job.started", job=job, target="ingest", priority=request.priority)
+            return job
+
+        return self._writable().write_now(operation)
+
+    def _close_job(self, job: int, started: float, *, interrupted: bool) -> IngestResult:
         database = self._writable()
+        database.write_now(_forget_orphans)
         reader = database.reader()
-        steps: list[tuple[str, Callable[[], list[str]]]] = [
-            ("database", lambda: verify(reader)),
-            ("full-text index", lambda: _check_index(database)),
-            ("vectors", lambda: _check_vectors(reader)),
-        ]
-        if read_data:
-            steps.append(("texts", lambda: _check_texts(reader)))
-        problems: list[str] = []
-        for name, step in steps:
-            try:
-                problems += step()
-            except (sqlite3.Error, EnvironmentFault) as exc:
-                problems.append(f"{name}: it cannot be read through ({exc})")
-        return CheckResult(tuple(name for name, _ in steps), tuple(problems))
+        result = IngestResult(
+            job,
+            time.monotonic() - started,
+            files.reason_counts(reader, job),
+            *books.totals(reader),
+            interrupted=interrupted,
+        )
+        database.write_now(partial(_close_job, result=result))
+        history = self.config.history
+        prune = partial(activity.prune, max_rows=history.max_rows, max_days=history.max_days)
+        while database.write_now(prune):  # batch by batch, so that others can write in between
+            pass
+        return result
+
+    def _log_worker(self, pool: str, event: "WorkerEvent") -> None:
+        operation = partial(
+            activity.record,
+            action=f"worker.{event.change}",
+            target=f"{pool} {event.pid}",
+            reason=event.reason,
+        )
+        self._writable().write(operation)
 
     def _run(
         self, coordinator: "Coordinator", job: int, *, owner: "Owner", shutdown: "Shutdown", request: "Request"
@@ -293,16 +346,18 @@ class Librarian:
         )
 
 
-def _totals(reasons: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
-    return {word: sum(reasons.get(word, {}).values()) for word in OUTCOMES}
-
-
-def _close_job(connection: sqlite3.Connection, *, job: int) -> None:
-    """End a job: books whose every file now holds something else have no place any more."""
+def _forget_orphans(connection: sqlite3.Connection) -> None:
+    """Books whose every file now holds something else have no place any more."""
     for row in books.orphans(connection):
         content.delete_all(connection, row)
         books.delete(connection, row)
-    tasks.close_job(connection, job)
+
+
+def _close_job(connection: sqlite3.Connection, *, result: IngestResult) -> None:
+    if not result.interrupted:  # else the next process closes it once all is done
+        jobs.close(connection, result.job, result.outcomes)
+        activity.record(connection, "job.finished", job=result.job, target="ingest", outcomes=result.outcomes)
+    jobs.close_unattended(connection)
 
 
 def _remove(connection: sqlite3.Connection, *, row: int) -> None:
@@ -335,40 +390,3 @@ def _page_span(details: BookDetails, page: str) -> tuple[int, int]:
     for item, end in (*labelled, *numbered):
         return item.start_char, end
     raise UsageError(f"page {page}: this book has {len(details.pages)} pages, see `librarian show`")
-
-
-def _check_index(database: Database) -> list[str]:
-    try:
-        database.write_now(content.check_index)
-    except (sqlite3.DatabaseError, EnvironmentFault) as exc:
-        return [f"the full-text index differs from the chunks ({exc}); `ingest --force` on your books renews it"]
-    return []
-
-
-def _check_vectors(reader: sqlite3.Connection) -> list[str]:
-    active = vectors.active_basis(reader)
-    if active is None:
-        return []
-    sizes = {item.book_row: len(item.codes) for item in vectors.stored(reader, active[0])}
-    return [
-        f"{book.id[:12]}: its vectors do not match its {book.chunks} chunks; run `librarian ingest` to renew them"
-        for book in books.every(reader)
-        if book.row in sizes and book.chunks and sizes[book.row] % book.chunks
-    ]
-
-
-def _check_texts(reader: sqlite3.Connection) -> list[str]:
-    problems = []
-    for book in list(books.every(reader)):
-        if book.first_chunk is None:
-            continue
-        try:
-            data = content.text(reader, book.row).encode("utf-8")
-        except sqlite3.Error as exc:
-            problems.append(f"{book.id[:12]}: its text cannot be read ({exc})")
-            continue
-        if hashlib.sha256(data).hexdigest() != book.text_sha256:
-            problems.append(
-                f"{book.id[:12]}: its text is not what was stored; `ingest --force` on its folder renews it"
-            )
-    return problems

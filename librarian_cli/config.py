@@ -8,30 +8,38 @@ Every key has an environment twin: `stages.extract.workers` is LIBRARIAN_STAGES_
 
 import dataclasses
 import os
-import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 
-from librarian_cli.errors import EnvironmentFault, UsageError
+from librarian_cli.errors import UsageError
 from librarian_cli.models import ReadLimits
 
 APP = "librarian"
 PREFIX = "LIBRARIAN_"
 Workers = int | str
 """A count of workers, or "auto" (from the cores of this machine)."""
+Count = int | str
+"""A count, or "auto"."""
+
+QUEUES = ("schema", "ingestion", "trust_audit")
 
 
 @dataclass(frozen=True, slots=True)
 class StageSettings:
-    """How a stage runs: its workers, and how often a task is tried that fails for what may pass."""
+    """How a stage runs: its workers, and how often, after what wait, a task is tried that fails for what may pass.
+
+    The wait doubles with every attempt, up to the longest.
+    """
 
     workers: Workers = "auto"
     max_attempts: int = 2
+    retry_seconds: float = 0.2
+    max_retry_seconds: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,13 @@ class ChunkSettings(ProcessSettings):
 
 
 @dataclass(frozen=True, slots=True)
+class AuditSettings(StageSettings):
+    """The audit stage, and how long one book's may take."""
+
+    total_seconds: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
 class IndexSettings(ProcessSettings):
     """The index task: the library's own vectors."""
 
@@ -73,7 +88,7 @@ class Stages:
     schema: StageSettings = field(default_factory=StageSettings)
     extract: ProcessSettings = field(default_factory=ProcessSettings)
     chunk: ChunkSettings = field(default_factory=ChunkSettings)
-    audit: StageSettings = field(default_factory=StageSettings)
+    audit: AuditSettings = field(default_factory=AuditSettings)
     index: IndexSettings = field(default_factory=IndexSettings)
 
 
@@ -92,17 +107,37 @@ class IngestSettings:
     exclude: tuple[str, ...] = ()
     hidden: bool = False
     approve_confidence: float = 0.85
+    order_groups: str = "none"
+    """What puts books into one order group, of which one is ingested after the other: none, folder or author."""
     pages_per_range: int = 128
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds on what is under way at once, and on waits. `profile` sets how many books may be."""
+    """Bounds on what is under way at once, and on waits.
+
+    The caps count books, over every process; `profile` sets those that are "auto".
+    """
 
     profile: str = "auto"
+    schema: Count = "auto"
+    ingestion: Count = "auto"
+    trust_audit: Count = "auto"
+    total: Count = "auto"
+    prefer: str = "begun"
+    """Which queue gets free capacity first; "begun": whatever brings books nearest to their end."""
     in_flight_mb: int = 96
     lock_wait_seconds: float = 30.0
+    lease_seconds: float = 60.0
     grace_seconds: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class HistorySettings:
+    """How much is kept of activity, agents and jobs, in rows of each and in days."""
+
+    max_rows: int = 100_000
+    max_days: float = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +158,13 @@ class Config:
     limits: Limits = field(default_factory=Limits)
     read: ReadLimits = field(default_factory=ReadLimits)
     search: SearchSettings = field(default_factory=SearchSettings)
+    history: HistorySettings = field(default_factory=HistorySettings)
     passwords: Mapping[str, str] = field(default_factory=dict)
     """File name pattern -> password of encrypted PDFs."""
+    concurrency_groups: Mapping[str, str] = field(default_factory=dict)
+    """Pattern of order groups -> the concurrency group that they share."""
+    concurrency_limits: Mapping[str, int] = field(default_factory=dict)
+    """Concurrency group -> books of it that may be under way at once; 1 where it is not named."""
 
     @property
     def library_path(self) -> Path:
@@ -161,7 +201,7 @@ def settings(flags: Mapping[str, Any] | None = None) -> tuple[Setting, ...]:
     """Every key in effect with its origin, in the order of Config."""
     found = {key: Setting(key, value, "default") for key, value in _flatten(Config())}
     path = config_path()
-    for key, value in _flatten_tables(_read_toml(path), found):
+    for key, value in _flatten_tables(read_file(path), found):
         found[key] = Setting(key, _checked(key, value, found, str(path)), "file")
     for key in tuple(found):
         name = environment_name(key)
@@ -185,82 +225,25 @@ def check_value(key: str, text: str) -> Any:
     Raises: UsageError: unknown key or wrong type.
     """
     known = {setting.key: setting for setting in settings()}
-    if not key.startswith("passwords.") and key not in known:
+    if table_of(key) is None and key not in known:
         raise UsageError(f"unknown setting {key!r}; `librarian config show` lists all of them")
-    value = text if key.startswith("passwords.") else _parse(text, _default_of(key))
-    return _checked(key, value, known, "config set")
+    return _checked(key, _parse(text, _default_of(key)), known, "config set")
 
 
-def set_value(key: str, value: Any) -> tuple[Path, bool]:
-    """Write a checked value to config.toml. Returns: the file, and whether its comments and layout were kept.
-
-    A line that is there is replaced, a new one goes under its table; where that does not give the wanted result
-    (tables written in one line, say) the file is written anew.
-    """
-    import tomli_w
-
-    path = config_path()
-    wanted = _read_toml(path)
-    table, _, name = key.rpartition(".")
-    if key.startswith("passwords."):
-        table, name = "passwords", key.split(".", 1)[1]
-    inner = wanted
-    for part in table.split("."):
-        inner = inner.setdefault(part, {})
-    inner[name] = list(value) if isinstance(value, tuple) else value
-    line = tomli_w.dumps({name: inner[name]})
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    edited = _edit(text, table, line)
-    kept = _parses_to(edited, wanted)
-    _replace_file(path, edited if kept else tomli_w.dumps(wanted))
-    return path, kept
+def table_of(key: str) -> str | None:
+    """The table of free names that a key belongs to, such as `passwords`; None for all other keys."""
+    table = key.split(".", 1)[0]
+    return table if table in _FREE_TABLES and "." in key else None
 
 
-def _edit(text: str, table: str, line: str) -> str:
-    lines = text.splitlines(keepends=True)
-    header = next((n for n, old in enumerate(lines) if old.strip() == f"[{table}]"), None)
-    if header is None:
-        gap = "" if not text else "\n" if text.endswith("\n") else "\n\n"
-        return f"{text}{gap}[{table}]\n{line}"
-    name = line.split("=", 1)[0].strip()
-    for number in range(header + 1, len(lines)):
-        if lines[number].lstrip().startswith("["):
-            break
-        if lines[number].split("=", 1)[0].strip() == name:
-            lines[number] = line.rstrip("\n") + _comment_of(lines[number]) + "\n"
-            return "".join(lines)
-    if not lines[header].endswith("\n"):
-        lines[header] += "\n"
-    return "".join([*lines[: header + 1], line, *lines[header + 1 :]])
-
-
-def _comment_of(line: str) -> str:
-    """The comment behind a value, with what stands before it."""
-    for place in (match.start() for match in re.finditer(r"\s*#", line)):
-        try:
-            tomllib.loads(line[:place])
-        except tomllib.TOMLDecodeError:
-            continue
-        return line[place:].rstrip("\n")
-    return ""
-
-
-def _parses_to(text: str, wanted: dict[str, Any]) -> bool:
+def read_file(path: Path) -> dict[str, Any]:
+    """The tables of config.toml, none where there is no such file. Raises: UsageError: it is no TOML."""
     try:
-        return tomllib.loads(text) == wanted
-    except tomllib.TOMLDecodeError:
-        return False
-
-
-def _replace_file(path: Path, text: str) -> None:
-    fresh = path.with_name(path.name + ".new")
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh.write_text(text, encoding="utf-8")
-        fresh.chmod(0o600)  # it may hold passwords
-        fresh.replace(path)
-    except OSError as exc:
-        raise EnvironmentFault(f"{path}: cannot be written ({exc.strerror}); check its permissions") from exc
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+        raise UsageError(f"{path}: not a readable TOML file ({exc}); mend or remove it") from exc
 
 
 def _flatten(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -278,25 +261,17 @@ def _flatten_tables(table: Mapping[str, Any], known: Mapping[str, Setting]) -> I
         prefix, current = pending.pop(0)
         for name, value in current.items():
             key = prefix + name
-            if isinstance(value, dict) and key != "passwords":
+            if isinstance(value, dict) and key not in _FREE_TABLES:
                 pending.append((key + ".", value))
             elif isinstance(value, dict):
-                yield from ((f"passwords.{pattern}", str(secret)) for pattern, secret in value.items())
+                yield from ((f"{key}.{free}", item) for free, item in value.items())
             else:
                 yield key, value
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
-        raise UsageError(f"{path}: not a readable TOML file ({exc}); mend or remove it") from exc
-
-
 def _default_of(key: str) -> Any:
-    return dict(_flatten(Config()))[key]
+    table = table_of(key)
+    return _FREE_TABLES[table] if table else dict(_flatten(Config()))[key]
 
 
 def _parse(text: str, default: Any) -> Any:
@@ -316,62 +291,67 @@ def _parse(text: str, default: Any) -> Any:
 
 
 def _checked(key: str, value: Any, known: Mapping[str, Setting], source: str) -> Any:
-    if key.startswith("passwords."):
-        return value
-    if key not in known:
+    if table_of(key) is None and key not in known:
         raise UsageError(f"{source}: unknown setting {key!r}; `librarian config show` lists all of them")
     default = _default_of(key)
     if isinstance(value, list):
         value = tuple(value)
-    if not _fits(key, value, default):
-        raise UsageError(f"{source}: {key} = {value!r} is not allowed; expected {_expected(key, default)}")
+    rule = _rule_of(key, default)
+    if not rule.fits(value):
+        raise UsageError(f"{source}: {key} = {value!r} is not allowed; expected {rule.expected}")
     return float(value) if isinstance(default, float) else value
 
 
-def _fits(key: str, value: Any, default: Any) -> bool:
-    if key.endswith(".workers"):
-        return value == "auto" or (_is_int(value) and 1 <= value <= 1024)
-    if key == "limits.profile":
-        return value in ("auto", "gentle")
-    if isinstance(default, bool) or isinstance(value, bool):
-        return isinstance(default, bool) and isinstance(value, bool)
-    if key in ("ingest.approve_confidence", "search.vector_weight"):
-        return isinstance(value, int | float) and 0 <= value <= 1
-    if isinstance(default, int):
-        return _is_int(value) and value > 0
-    if isinstance(default, float):
-        return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")
-    if isinstance(default, tuple):
-        return isinstance(value, tuple) and all(isinstance(part, str) for part in value)
-    return isinstance(value, str)
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """What a setting's value must be, for the machine and for a person."""
+
+    fits: Callable[[Any], bool]
+    expected: str
+
+
+def _rule_of(key: str, default: Any) -> _Rule:
+    if key in _CHOICES:
+        words = _CHOICES[key]
+        return _Rule(words.__contains__, " or ".join(f'"{word}"' for word in words))
+    if key in _SHARES:
+        return _Rule(lambda value: _is_number(value) and 0 <= value <= 1, "a number from 0 to 1")
+    if default == "auto":
+        return _Rule(lambda value: value == "auto" or (_is_int(value) and 1 <= value <= 1024), '"auto" or 1 to 1024')
+    return _TYPES[type(default)]
 
 
 def _is_int(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _expected(key: str, default: Any) -> str:
-    if key.endswith(".workers"):
-        return '"auto" or a whole number from 1'
-    if key == "limits.profile":
-        return '"auto" or "gentle"'
-    if key in ("ingest.approve_confidence", "search.vector_weight"):
-        return "a number from 0 to 1"
-    names = {
-        bool: "true or false",
-        int: "a whole number above 0",
-        float: "a number from 0",
-        tuple: "a list of patterns",
-    }
-    return names.get(type(default), "text")
+def _is_number(value: Any) -> bool:
+    return _is_int(value) or isinstance(value, float)
+
+
+_FREE_TABLES: Mapping[str, str | int] = {"passwords": "", "concurrency_groups": "", "concurrency_limits": 1}
+"""Tables whose names are the user's own, each with a value of the type that it holds."""
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "limits.profile": ("auto", "gentle"),
+    "limits.prefer": ("begun", *QUEUES),
+    "ingest.order_groups": ("none", "folder", "author"),
+}
+_SHARES = frozenset({"ingest.approve_confidence", "search.vector_weight"})
+_TYPES: Mapping[type, _Rule] = {
+    bool: _Rule(lambda value: isinstance(value, bool), "true or false"),
+    int: _Rule(lambda value: _is_int(value) and value > 0, "a whole number above 0"),
+    float: _Rule(lambda value: _is_number(value) and 0 <= value < float("inf"), "a number from 0"),
+    str: _Rule(lambda value: isinstance(value, str), "text"),
+    tuple: _Rule(lambda value: isinstance(value, tuple) and all(isinstance(p, str) for p in value), "a list of texts"),
+}
 
 
 def _build(cls: type[Any], prefix: str, values: Mapping[str, Any]) -> Any:
     arguments: dict[str, Any] = {}
     for item in fields(cls):
         key = prefix + item.name
-        if key == "passwords":
-            arguments[item.name] = {k.split(".", 1)[1]: v for k, v in values.items() if k.startswith("passwords.")}
+        if key in _FREE_TABLES:
+            arguments[item.name] = {k.split(".", 1)[1]: v for k, v in values.items() if k.startswith(f"{key}.")}
         elif key in values:
             arguments[item.name] = values[key]
         else:

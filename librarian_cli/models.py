@@ -234,6 +234,9 @@ class FileOutcome:
         return f"{self.outcome}:{self.reason}" if self.reason else self.outcome
 
 
+PRIORITIES = {"low": 1, "medium": 5, "high": 10, "critical": 20}
+"""Each level of priority with the number that is stored."""
+
 OUTCOMES = ("ok", "ok-with-warning", "failed", "skipped", "duplicate", "unchanged", "waiting")
 
 
@@ -251,6 +254,18 @@ class Task:
     memory_faults: int
     alone: bool
     cost: float
+    agent: int = 0
+    """The row of the agent that has it; 0 for tasks of the library."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a task has taken, and what its worker printed."""
+
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    peak_bytes: int = 0
+    output: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,10 @@
 """What holds for every test: the settings of whoever runs them do not count. A library of the samples, made once."""
 
+# the variable is read when numpy loads
 import os
+
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as in workers: sums end in other bits where threads share them
+
 from collections.abc import Iterator
 from pathlib import Path
 

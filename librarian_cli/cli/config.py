@@ -38,9 +38,10 @@ def show(settings: Settings, *, origin: bool, as_json: bool) -> None:
 def set_(key: str, value: str) -> None:
     """Set KEY to VALUE in config.toml; comments and order are kept where that can be done."""
     from librarian_cli import config as configuration
+    from librarian_cli import config_edit
     from librarian_cli.cli import render
 
-    path, kept = configuration.set_value(key, configuration.check_value(key, value))
+    path, kept = config_edit.set_value(key, configuration.check_value(key, value))
     if not kept:
         render.echo(f"{path}: comments and layout could not be kept", err=True)
 

@@ -1,8 +1,11 @@
-"""What every command gets from the options before it: where the library is, and how much to say."""
+"""What every command gets from the options before it, and the kinds of options that several share."""
 
 import logging
+import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -33,3 +36,25 @@ class Settings:
 pass_settings = click.make_pass_decorator(Settings)
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead.")
+
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class _Moment(click.ParamType[float]):
+    """A time: so long ago (90s, 10m, 2h, 1d), or a local date and time in ISO 8601."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        if ago := re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", value):
+            return time.time() - float(ago[1]) * _SECONDS[ago[2]]
+        try:
+            return datetime.fromisoformat(value).timestamp()
+        except ValueError:
+            self.fail(f"{value!r} is no time; write 10m, 2h, 1d or a date such as 2026-01-31 or 2026-01-31T18:30")
+
+
+MOMENT = _Moment()

@@ -29,9 +29,16 @@ class _IngestCommand(click.Command):
 
 
 @click.command(cls=_IngestCommand)
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=bytes, readable=False))
+@click.argument("paths", nargs=-1, type=click.Path(path_type=bytes, readable=False))
 @click.option("--force", type=click.Choice(_STAGES), metavar="[STAGE]", help="Run again, from STAGE on (default: all).")
 @click.option("--yes", is_flag=True, help="Approve every proposal that waits for a person.")
+@click.option(
+    "--priority", type=click.Choice(["low", "medium", "high", "critical"]), default="medium", show_default=True
+)
+@click.option("--no-wait", is_flag=True, help="File the work, print the job's id and exit; a later process does it.")
+@click.option(
+    "--lock-wait", type=click.FloatRange(0), metavar="S", help="Wait so long for another process that writes."
+)
 @click.option("--jobs", "-j", type=click.IntRange(1), metavar="N", help="At most N workers in each stage.")
 @click.option("--include", multiple=True, metavar="GLOB", help="Take these files only.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Leave these files out.")
@@ -42,7 +49,7 @@ class _IngestCommand(click.Command):
 @json_option
 @pass_settings
 def ingest(settings: Settings, /, *, paths: tuple[bytes, ...], as_json: bool, strict: bool, min_trust: float | None, **options: object) -> None:  # fmt: skip  # noqa: E501
-    """Take in what is new or changed below PATHS, then exit.
+    """Take in what is new or changed below PATHS, then exit; without PATHS, do what waits in the library.
 
     Running again is safe, and free for files that did not change. A run that was stopped, even by kill -9, goes on
     where it was. Source files are never written.
@@ -53,18 +60,40 @@ def ingest(settings: Settings, /, *, paths: tuple[bytes, ...], as_json: bool, st
     from librarian_cli.pipeline.shutdown import Shutdown
     from librarian_cli.progress import Progress
 
+    if not paths and (options["no_wait"] or options["force"]):
+        raise click.UsageError("name at least one path; without one, `ingest` does what waits already")
     roots = tuple(dict.fromkeys(discover.resolve(path) for path in paths))
-    flags = {"ingest.include": options["include"] or None, "ingest.exclude": options["exclude"] or None}
     bus, shutdown = Bus(), Shutdown()
-    with settings.open({**flags, "ingest.hidden": options["hidden"]}, bus=bus) as librarian:
+    with settings.open(_flags(options), bus=bus) as librarian:
         chosen = librarian.config.ingest
         selection = discover.Selection(chosen.include, chosen.exclude, chosen.hidden)
-        request = Request(roots, selection, options["force"], bool(options["yes"]))  # type: ignore[arg-type]  # click checked it
+        request = Request(roots, selection, options["force"], bool(options["yes"]), options["priority"])  # type: ignore[arg-type]  # click checked it
+        if options["no_wait"]:
+            _print_job(librarian.enqueue(request), as_json=as_json)
+            return
         shows = _shows(settings, options["progress"])
         with shutdown.on_signals(), Progress(bus, shown=shows):
             result = librarian.ingest(request, jobs=options["jobs"], shutdown=shutdown)  # type: ignore[arg-type]  # likewise
         _report(librarian, result, as_json=as_json, table=not settings.quiet and (shows or settings.verbose > 0))
         sys.exit(_exit_code(librarian, result, shutdown.signal, strict=strict, min_trust=min_trust))
+
+
+def _flags(options: "Mapping[str, object]") -> dict[str, object]:
+    return {
+        "ingest.include": options["include"] or None,
+        "ingest.exclude": options["exclude"] or None,
+        "ingest.hidden": options["hidden"],
+        "limits.lock_wait_seconds": options["lock_wait"],
+    }
+
+
+def _print_job(job: int, *, as_json: bool) -> None:
+    from librarian_cli.cli import render
+
+    if as_json:
+        render.document({"job": job})
+    else:
+        render.echo(str(job))
 
 
 def _shows(settings: Settings, wish: object) -> bool:

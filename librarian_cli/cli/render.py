@@ -8,7 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
@@ -58,6 +58,18 @@ def duration(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 100 else str(timedelta(seconds=round(seconds)))
 
 
+def local_time(moment: float) -> str:
+    """A time as people read it, to the second, where they are."""
+    return datetime.fromtimestamp(moment).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def iso_time(moment: float | None) -> str | None:
+    """A time for JSON: ISO 8601, UTC, with Z."""
+    if moment is None:
+        return None
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def echo(text: str = "", *, err: bool = False) -> None:
     """Print a line of safe text; colours go where there is no terminal, or NO_COLOR is set."""
     colour = False if os.environ.get("NO_COLOR") else True if os.environ.get("FORCE_COLOR") else None
@@ -75,6 +87,11 @@ def document(values: Mapping[str, Any]) -> None:
         else:
             out.write(json.dumps(value))
     out.write("}\n")
+
+
+def line(values: Mapping[str, Any]) -> None:
+    """Print one JSON object of a stream, on a line of its own."""
+    sys.stdout.write(json.dumps({"version": VERSION, **values}) + "\n")
 
 
 def _write_array(items: Iterator[Any]) -> None:

@@ -4,21 +4,23 @@ import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from librarian_cli import capacity
 from librarian_cli.config import Config
 from librarian_cli.models import Task
 from librarian_cli.pipeline.execution import Execution
-from librarian_cli.stages import STAGES
-from librarian_cli.store import tasks
+from librarian_cli.stages import QUEUES, STAGE_BY_NAME, STAGES
+from librarian_cli.store import activity, agents, pauses, tasks
 
 _AHEAD_SECONDS = 2.0
 _AHEAD_CALLS = 16
 """What is claimed for each slot beforehand, at most: longer than a commit of much text takes."""
 
 
-def wants(executions: Collection[Execution], slots: Mapping[str, int]) -> list[tasks.Want]:
-    """What the slots can take, later stages first: what is begun ends before more begins."""
+def wants(executions: Collection[Execution], slots: Mapping[str, int], prefer: str) -> list[tasks.Want]:
+    """What the slots can take: the preferred queue first, then later stages, so that what is begun ends."""
     found = []
-    for stage in reversed(STAGES):
+    later_first = STAGES[::-1]
+    for stage in sorted(later_first, key=lambda stage: stage.queue != prefer):
         waiting = [item for item in executions if item.calls_left and item.stage is stage]
         seconds = _AHEAD_SECONDS * slots[stage.pool] - sum(item.seconds_left for item in waiting)
         room = _AHEAD_CALLS * slots[stage.pool] - sum(item.calls_left for item in waiting)
@@ -28,23 +30,36 @@ def wants(executions: Collection[Execution], slots: Mapping[str, int]) -> list[t
 
 
 def caps(config: Config, slots: Mapping[str, int]) -> tasks.Caps:
-    """How many books may be under way in each queue, and in all."""
-    if config.limits.profile == "gentle":
-        return tasks.Caps({"schema": 2, "ingestion": 3, "trust_audit": 2}, total=5)
-    # Books whose text waits for the writer count too; what bounds memory are the bytes in flight.
-    queues = {"schema": 8 * slots["extract"], "ingestion": 32 * slots["extract"], "trust_audit": 8 * slots["audit"]}
-    return tasks.Caps(queues, total=sum(queues.values()))
+    """How many books may be under way."""
+    queues = capacity.book_caps(config, slots)
+    total = queues.pop("total")
+    return tasks.Caps(queues, total, config.concurrency_limits)
 
 
 def claim(
     connection: sqlite3.Connection, *, owner: str, wanted: Sequence[tasks.Want], within: tasks.Caps, alone: bool
 ) -> list[Task]:
-    """Claim what is wanted; where nothing runs (`alone`) and nothing else is ready, one task that must run alone."""
+    """Claim what is wanted and not paused, each for an agent.
+
+    Where nothing runs (`alone`) and nothing else is ready, one task that must run alone.
+    """
+    paused = pauses.current(connection)
+    wanted = [want for want in wanted if not paused & {pauses.ALL, want.stage, want.queue}]
     found = tasks.claim(connection, owner, wanted, within)
-    if found or not alone:
-        return found
-    for want in wanted:
+    for want in wanted if alone and not found else ():
         found = tasks.claim(connection, owner, [replace(want, count=1)], within, alone=True)
         if found:
-            return found
-    return []
+            break
+    return [_give_to_agent(connection, task, owner) for task in found]
+
+
+def _give_to_agent(connection: sqlite3.Connection, task: Task, owner: str) -> Task:
+    if task.book_row is None:
+        return task
+    queue = STAGE_BY_NAME[task.stage].queue
+    row, is_new = agents.begin(
+        connection, QUEUES[queue], book=task.book_row, job=task.job, owner=owner, stage=task.stage
+    )
+    if is_new and queue == "ingestion":
+        activity.record(connection, "ingestion.started", book=task.book_row, job=task.job, agent=row)
+    return replace(task, agent=row)

@@ -2,10 +2,12 @@
 
     store --claim--> coordinator --calls--> pools (threads, processes)
       ^                  ^                        |
-      +---- writer <-----+-- inbox <--results-----+--- signals, intake (wake)
+      +---- writer <-----+-- inbox <--results-----+--- signals, intake (wake), workers' starts and ends
+                         |
+                         +-- twice a second: what other processes want (supervision)
 
 One thread, one inbox: all decisions are made here, in the order of arrival. Claims and finishes are handed to the
-writer without waiting; it commits those that meet in one transaction. About a second's work is claimed ahead, so
+writer without waiting; it commits those that meet in one transaction. About two seconds' work is claimed ahead, so
 that no slot waits for a commit; everything else stays in the database, where it can be seen and reordered.
 """
 
@@ -14,31 +16,32 @@ import os
 import queue
 import random
 import sys
-import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Collection
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from librarian_cli.config import Config
-from librarian_cli.errors import BookError, EnvironmentFault
+from librarian_cli.errors import BookError, EnvironmentFault, WorkerTimeout
 from librarian_cli.events import Bus, Notice, StageAdvanced, StageEnded
 from librarian_cli.models import Candidate, Part, Task
 from librarian_cli.pipeline import claims, retry, settle
 from librarian_cli.pipeline.execution import Execution, plan_calls
+from librarian_cli.pipeline.indexing import Indexing
 from librarian_cli.pipeline.leases import Owner
-from librarian_cli.pipeline.pools import Call, Pools, deadline, settings_of
+from librarian_cli.pipeline.pools import Pools, settings_of
 from librarian_cli.pipeline.shutdown import Shutdown
-from librarian_cli.stages import Saved, fingerprints, index
+from librarian_cli.pipeline.supervision import Supervision
+from librarian_cli.stages import NEEDS, Saved, fingerprints, index
 from librarian_cli.store import books, files, tasks
 from librarian_cli.store.database import Database
 from librarian_cli.store.writer import Operation
 
 logger = logging.getLogger(__name__)
 
-_IDLE_SECONDS = 0.5
-_LONG_SECONDS = 5.0
+_LOOK_SECONDS = 0.5
 _SWITCH_SECONDS = 0.0005
 """SQLite gives up the GIL at every row; at Python's default of 5 ms the writer would wait that long for each."""
 
@@ -52,19 +55,18 @@ class Coordinator:
         self._database = database
         self._config = config
         self._bus = bus
-        self._basis_folder = folder / "basis"
         self._pools = pools
         self._approve = approve
-        self._library = ThreadPoolExecutor(1, thread_name_prefix="librarian-index")
-        self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._indexing = Indexing(database, config, bus, folder=folder, pools=pools)
+        self._supervision = Supervision(database, config)
+        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._running: dict[int, Execution] = {}
+        self._paused: frozenset[str] = frozenset()
         self._committing = 0
         self._held_bytes = 0
         self._claiming = False
-        self._index_task: Task | None = None
-        self._index_failed = False
         self._hungry = True
-        self._stopping = threading.Event()
+        self._next_look = 0.0
         self._fingerprints = settle.Fingerprints(fingerprints(config), fingerprints(config, failed=True))
         self._jitter = random.Random()
         self.changed: list[Candidate] = []
@@ -84,13 +86,14 @@ class Coordinator:
         Raises: EnvironmentFault: the disk or the library failed; tasks under way were given back.
         """
         self._owner = owner
+        self._shutdown = shutdown
         interval = sys.getswitchinterval()
         sys.setswitchinterval(_SWITCH_SECONDS)
         shutdown.on_change(self.wake)
         intake.add_done_callback(lambda _: self.wake())
         try:
-            self._take_over()
             while not shutdown.level and not self._finished(job, intake):
+                self._look_around()
                 self._claim()
                 self._handle_next()
             self._drain(shutdown)
@@ -100,9 +103,9 @@ class Coordinator:
 
     def close(self) -> None:
         """End all workers."""
-        self._stopping.set()
+        self._indexing.stop()
         self._pools.close()
-        self._library.shutdown(wait=True)
+        self._indexing.close()
 
     # -- what to do next
 
@@ -110,11 +113,9 @@ class Coordinator:
         if not intake.done() or self._busy() or self._hungry:
             return False
         intake.result()
-        reader = self._database.reader()
-        if tasks.unfinished(reader, job):
+        if tasks.unfinished(self._database.reader(), job):
             return False
-        if not self._index_failed and index.needed(reader):
-            self._database.write_now(partial(tasks.add_library_task, stage=index.NAME, job=job))
+        if self._indexing.file_if_needed(job):
             self._hungry = True
             return False
         return True
@@ -123,24 +124,80 @@ class Coordinator:
         if self._committing and not self._running and self._inbox.empty():
             self._database.flush()
         try:
-            handle = self._inbox.get(timeout=_LONG_SECONDS if self._busy() else _IDLE_SECONDS)
+            self._inbox.get(timeout=max(0.0, self._next_look - time.monotonic()))()
         except queue.Empty:
-            self._take_over()
-            handle = self._look_again
-        handle()
+            return
 
     def _busy(self) -> bool:
-        return bool(self._running or self._committing or self._claiming or self._index_task)
+        return bool(self._running or self._committing or self._claiming or self._indexing.task)
 
     def _look_again(self) -> None:
         self._hungry = True
 
-    def _take_over(self) -> None:
-        """Make tasks of dead processes ready again."""
-        dead = [name for name in tasks.owners(self._database.reader()) if self._owner.is_dead(name)]
-        for name in dead:
-            count = self._database.write_now(partial(tasks.take_over, owner=name))
-            logger.info("took over %d tasks of %s, which has ended", count, name)
+    # -- other processes, and the clock
+
+    def _look_around(self) -> None:
+        """Twice a second: do what other processes ask for, tell them how it goes, and mind calls that take too long."""
+        if self._shutdown.report_asked:
+            self._shutdown.report_asked = False
+            self._bus.publish(Notice(self._state()))
+        if time.monotonic() < self._next_look:
+            return
+        self._next_look = time.monotonic() + _LOOK_SECONDS
+        running = tuple(self._running.values())
+        orders = self._supervision.look(self._owner, running)
+        for item in orders.revoked:
+            logger.info("%s of %s was taken from this process", item.stage.name, item.book.id[:12])
+            self._drop(item)
+        self._heed(orders.paused)
+        self._withdraw([item for item in self._running.values() if orders.pauses(item) and not item.has_begun])
+        self._supervision.tell(running)
+        self._end_overdue()
+        if taken := self._supervision.take_over(self._owner):
+            logger.info("took over %d tasks of processes that have ended", taken)
+        if not self._busy():
+            self._hungry = True  # others may have made something ready
+            if tasks.blocked_groups(self._database.reader()):
+                self._database.write_now(partial(tasks.advance_groups, needs=NEEDS))
+
+    def _heed(self, paused: frozenset[str]) -> None:
+        if paused != self._paused:
+            names = ", ".join(sorted(paused))
+            text = f"paused: {names}; `librarian resume` goes on" if paused else "resumed"
+            self._bus.publish(Notice(text))
+            self._paused = paused
+
+    def _withdraw(self, items: Collection[Execution]) -> None:
+        """Give back what no worker has begun with."""
+        for item in items:
+            self._drop(item)
+        if items:
+            self._database.write(partial(settle.give_back, given=[item.task for item in items]))
+
+    def _drop(self, item: Execution) -> None:
+        del self._running[item.task.id]
+        self._held_bytes -= item.held_bytes
+        item.kill(self._pools)
+
+    def _end_overdue(self) -> None:
+        """Threads cannot be killed: a call in one that takes too long is given up, and its result not waited for."""
+        for item in tuple(self._running.values()):
+            limit = item.thread_seconds(self._config)
+            if item.seconds > limit:
+                item.error = WorkerTimeout("timeout", f"not done in {limit:g} s")
+                self._conclude(item)
+
+    def _state(self) -> str:
+        """What waits and what runs, for a person."""
+        counts = [f"{stage} {count} {state}" for stage, state, count in tasks.state_counts(self._database.reader())]
+        lines = [f"tasks: {', '.join(counts) or 'none'}"]
+        lines += [
+            f"running: {item.stage.name} of {item.book.id[:12]} for {item.seconds:.1f} s, {item.name}"
+            for item in self._running.values()
+            if item.has_begun
+        ]
+        lines += [f"worker: {w.pool} {w.health}, pid {w.pid}, {w.tasks_done} tasks" for w in self._pools.workers()]
+        return "\n".join(lines)
 
     # -- claiming
 
@@ -149,8 +206,8 @@ class Coordinator:
             return
         if self._held_bytes >= self._config.limits.in_flight_mb << 20:
             return
-        wanted = claims.wants(self._running.values(), self._pools.slots)
-        if self._index_task is None:
+        wanted = claims.wants(self._running.values(), self._pools.slots, self._config.limits.prefer)
+        if self._indexing.task is None:
             wanted.append(tasks.Want(index.NAME, "", 1))
         self._claiming, self._hungry = True, False
         operation = partial(
@@ -168,9 +225,13 @@ class Coordinator:
         for task in future.result():
             self._hungry = True
             if task.stage == index.NAME:
-                self._start_index(task)
+                self._indexing.start(task, lambda done: self._inbox.put(partial(self._index_ended, done)))
             else:
                 self._start(task)
+
+    def _index_ended(self, future: "Future[int]") -> None:
+        self._hungry = True
+        self._indexing.conclude(future)
 
     # -- running
 
@@ -194,15 +255,18 @@ class Coordinator:
             self._inbox.put(partial(self._count_part, item, part))
 
     def _count_part(self, item: Execution, part: Part) -> None:
+        if item.task.id not in self._running:
+            return  # it was dropped meanwhile
         held = sum(sys.getsizeof(page.text) for page in part.pages)
         item.held_bytes += held
+        item.pages_done += len(part.pages)
         self._held_bytes += held
         share = len(part.pages) / max(1, item.book.page_count or len(part.pages))
         self._bus.publish(StageAdvanced(item.stage.name, item.book.id, min(1.0, share)))
 
     def _ended(self, item: Execution, number: int, future: "Future[Any]") -> None:
         self._hungry = True
-        if item.take(number, future) and item.task.id in self._running:
+        if item.take(number, future) and self._running.get(item.task.id) is item:
             self._conclude(item)
 
     # -- what an end means
@@ -218,16 +282,22 @@ class Coordinator:
         if salvaged:
             self._complete(item, salvaged)
         elif decision.action == "retry":
-            self._write(item, partial(settle.retry_later, task=item.task, decision=decision), "retry", decision.reason)
+            later = partial(settle.retry_later, task=item.task, decision=decision, cost=item.cost)
+            self._write(item, later, "retry", decision.reason)
         elif decision.action == "changed":
             self._forget_changed(item)
         else:
-            give_up = partial(settle.give_up, task=item.task, decision=decision, fingerprints=self._fingerprints)
+            give_up = partial(
+                settle.give_up,
+                task=item.task,
+                decision=decision,
+                fingerprints=self._fingerprints,
+                cost=item.cost,
+            )
             self._write(item, give_up, "failed", decision.reason)
 
     def _decide(self, item: Execution, error: BaseException) -> retry.Decision:
-        attempts = settings_of(self._config, item.stage.name).max_attempts
-        decision = retry.decide(item.task, error, attempts, self._jitter)
+        decision = retry.decide(item.task, error, settings_of(self._config, item.stage.name), self._jitter)
         if decision.reason == "internal":
             logger.error("%s of %s failed", item.stage.name, item.book.id[:12], exc_info=error)
         return decision
@@ -236,7 +306,9 @@ class Coordinator:
         gone = item.candidate is None or not os.path.lexists(item.candidate.absolute)
         if item.candidate and not gone:
             self.changed.append(item.candidate)
-        operation = partial(settle.forget_changed, task=item.task, candidate=item.candidate, vanished=gone)
+        operation = partial(
+            settle.forget_changed, task=item.task, candidate=item.candidate, vanished=gone, cost=item.cost
+        )
         self._write(item, operation, "failed", "changed")
 
     def _complete(self, item: Execution, outputs: tuple[Any, ...]) -> None:
@@ -246,7 +318,7 @@ class Coordinator:
             outputs=outputs,
             config=self._config,
             fingerprints=self._fingerprints,
-            cost=settle.Cost(item.seconds, item.cpu_seconds),
+            cost=item.cost,
             approve=self._approve,
         )
         self._write(item, operation, "ok")
@@ -270,40 +342,11 @@ class Coordinator:
         if isinstance(saved, Saved):
             fused = saved.fused
             outcome, reason = ("failed", saved.failure[0]) if saved.failure else (outcome, reason)
-        name = os.fsdecode(item.candidate.path) if item.candidate else item.book.title
+        if isinstance(saved, str):
+            self._bus.publish(Notice(f"{item.name} failed ({reason}); its order group {saved} goes on"))
         for stage in (item.stage.name, *fused):
-            ended = StageEnded(stage, item.book.id, name, outcome, reason, item.book.size, item.seconds)
+            ended = StageEnded(stage, item.book.id, item.name, outcome, reason, item.book.size, item.seconds)
             self._bus.publish(ended)
-
-    # -- the index
-
-    def _start_index(self, task: Task) -> None:
-        settings = self._config.stages.index
-
-        def submit(function: Any, *arguments: object) -> "Future[object]":
-            return self._pools.submit("index", Call(function, arguments, deadline(settings, 0)))
-
-        self._index_task = task
-        future = self._library.submit(
-            index.bring_up_to_date, self._database, self._basis_folder, settings, submit, self._stopping
-        )
-        future.add_done_callback(lambda done: self._inbox.put(partial(self._index_ended, task, done)))
-
-    def _index_ended(self, task: Task, future: "Future[int]") -> None:
-        self._index_task = None
-        self._hungry = True
-        error = future.exception()
-        if isinstance(error, EnvironmentFault):
-            raise error
-        if error is None:
-            self._database.write_now(partial(settle.complete_index, task=task))
-            self._index_failed = index.needed(self._database.reader())  # what it leaves is for the next run
-            return
-        self._index_failed = True  # the next run tries again
-        decision = retry.decide(task, error, 1, self._jitter)
-        logger.error("the vector index failed", exc_info=error)
-        self._bus.publish(Notice(f"the vector index is not up to date ({decision.detail}); search uses words alone"))
-        self._database.write_now(partial(settle.give_up_index, task=task, decision=decision))
 
     # -- the end of the run
 
@@ -311,7 +354,7 @@ class Coordinator:
         """Let running tasks end within the grace."""
         if not shutdown.level:
             return
-        self._stopping.set()
+        self._indexing.stop()
         if self._busy():
             self._bus.publish(Notice("stopping: books under way may end; press Ctrl-C again to stop at once"))
         end = time.monotonic() + self._config.limits.grace_seconds
@@ -325,8 +368,8 @@ class Coordinator:
 
     def _abandon(self) -> None:
         """Kill what still runs; its tasks go back uncharged, with any claim whose answer we have not seen."""
-        for item in self._running.values():
-            item.kill(self._pools)
-        if self._busy():
-            self._running.clear()
-            self._database.write_now(partial(tasks.take_over, owner=self._owner.name))
+        busy = self._busy()
+        for item in tuple(self._running.values()):
+            self._drop(item)
+        if busy:
+            self._database.write_now(partial(settle.take_over, owner=self._owner.name, dead=False))

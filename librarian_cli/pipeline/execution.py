@@ -5,6 +5,8 @@
 It knows one task only: not the queue it came from, nor what its end means.
 """
 
+import math
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
@@ -13,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from librarian_cli.config import Config
-from librarian_cli.models import Book, Candidate, Part, Task
+from librarian_cli.models import Book, Candidate, Cost, Part, Task
 from librarian_cli.pipeline.pools import Call, Pools, deadline, process_settings
 from librarian_cli.stages import STAGE_BY_NAME, THREAD_POOLS, Stage, extract
 from librarian_cli.store.database import Database
@@ -29,11 +31,29 @@ class Execution:
         self.stage = STAGE_BY_NAME[task.stage]
         self.error: BaseException | None = None
         self.cpu_seconds = 0.0
+        self.peak_bytes = 0
+        self.output = ""
         self.held_bytes = 0
+        self.pages_done = 0
         self.calls_left = 1  # until it is planned, it counts as one
         self._started = time.monotonic()
         self._outputs: dict[int, Any] = {}
         self._futures: list[Future[Any]] = []
+
+    @property
+    def name(self) -> str:
+        """What people know the book by: its path below the root, else its title."""
+        return os.fsdecode(self.candidate.path) if self.candidate else self.book.title
+
+    @property
+    def cost(self) -> Cost:
+        """What it has taken so far."""
+        return Cost(self.seconds, self.cpu_seconds, self.peak_bytes, self.output)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether any of its calls is in a worker's hands, or was."""
+        return any(future.running() or future.done() for future in self._futures)
 
     @property
     def seconds(self) -> float:
@@ -45,6 +65,10 @@ class Execution:
         """What its calls may still take, as the book's size makes us think."""
         share = self.calls_left / max(1, len(self._futures))
         return share * self.task.cost if self.stage is extract.STAGE else 0.0
+
+    def thread_seconds(self, config: Config) -> float:
+        """How long it may take where it runs in a thread; SlotPool minds the others."""
+        return config.stages.audit.total_seconds if self.stage.pool in THREAD_POOLS else math.inf
 
     @property
     def outputs(self) -> tuple[Any, ...]:
@@ -62,7 +86,9 @@ class Execution:
     def take(self, number: int, future: "Future[Any]") -> bool:
         """Keep a call's result, or its error with the parts that came before it. Returns: whether it was the last."""
         self.calls_left -= 1
-        self.cpu_seconds += getattr(future, "cpu_seconds", 0.0) or 0.0
+        self.cpu_seconds += getattr(future, "cpu_seconds", 0.0)
+        self.peak_bytes = max(self.peak_bytes, getattr(future, "peak_rss_bytes", 0))
+        self.output += getattr(future, "output", "")
         try:
             self._outputs[number] = future.result()
         except CancelledError as exc:

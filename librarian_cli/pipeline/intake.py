@@ -17,6 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
+from typing import Any
 
 from librarian_cli import readers
 from librarian_cli.config import Config
@@ -24,8 +25,9 @@ from librarian_cli.discover import Listing, Selection, walk
 from librarian_cli.errors import BookError, FileChanged, ReadError
 from librarian_cli.events import Bus, FilesFound, StagePlanned
 from librarian_cli.models import Candidate, FileOutcome
+from librarian_cli.pipeline import groups
 from librarian_cli.stages import NEEDS, STAGES, dependents, fingerprints, schema
-from librarian_cli.store import books, files, tasks
+from librarian_cli.store import activity, books, files, jobs, tasks
 from librarian_cli.store.database import Database
 
 _BLOCK_BYTES = 1 << 20
@@ -37,13 +39,17 @@ _SECONDS_PER_BYTE = {"pdf": 3e-7, "epub": 1e-7, "html": 2e-7, "md": 6e-8, "txt":
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What one ingest wants: the real paths, which of their files, and what to run again."""
+    """What one ingest wants: the real paths, which of their files, and what to run again.
+
+    Without paths it wants everything that waits in the library.
+    """
 
     roots: tuple[bytes, ...]
     selection: Selection = field(default_factory=Selection)
     force: str | None = None
     """A stage: it and what depends on it run again, whatever is stored."""
     approve: bool = False
+    priority: str = "medium"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +73,12 @@ class Intake:
         self._wake = wake
         self._seen = 0
         self._new = 0
+        self._fault: BaseException | None = None  # the first write that failed
 
     def run(self, request: Request, threads: int, stopped: Callable[[], bool]) -> None:
         """Scan everything that is asked for. Raises: EnvironmentFault: a root cannot be listed."""
         listings = {root: Listing() for root in request.roots}
+        self._database.write_now(partial(_open_scope, job=self._job, roots=request.roots))
         with ThreadPoolExecutor(threads, thread_name_prefix="librarian-hash") as pool:
             for root in request.roots:
                 candidates = walk(root, request.selection, listings[root], library=self._database.folder_identity)
@@ -82,6 +90,10 @@ class Intake:
         for listing in listings.values():
             self._record_unreadable(listing)
         self._database.write_now(partial(self._close, request=request, listings=listings))
+        if self._fault:  # all that was written before has ended by now
+            raise self._fault
+        for stage, count, size in jobs.older_work(self._database.reader(), self._job):
+            self._bus.publish(StagePlanned(stage, count, size))
         self._bus.publish(FilesFound(self._seen, self._new, finished=True))
 
     def rescan(self, candidates: Sequence[Candidate]) -> None:
@@ -95,6 +107,7 @@ class Intake:
             fresh.append(replace(candidate, size=status.st_size, mtime_ns=status.st_mtime_ns, inode=status.st_ino))
         for candidate in fresh:
             self._database.write_now(partial(self._register, hashed=identify(candidate, self._config)))
+        self._database.write_now(partial(jobs.adopt, job=self._job))
         self._wake()
 
     def _take(
@@ -106,7 +119,7 @@ class Intake:
                 break
             found = files.known(self._database.reader(), batch)
             same = [known.id for known in found if known and known.same]
-            self._database.write(partial(files.mark_seen, ids=same, job=self._job))
+            self._database.write(partial(files.mark_seen, ids=same, job=self._job)).add_done_callback(self._noted)
             self._seen += len(batch)
             for candidate, known in zip(batch, found, strict=True):
                 if known is None or not known.same or (again and known.book_row is None):
@@ -122,7 +135,11 @@ class Intake:
             self._new += 1
             self._database.write(partial(self._register, hashed=hashed)).add_done_callback(self._registered)
 
+    def _noted(self, future: "Future[Any]") -> None:
+        self._fault = self._fault or future.exception()
+
     def _registered(self, future: "Future[int]") -> None:
+        self._noted(future)
         size = 0 if future.exception() else future.result()
         if size:
             for stage in STAGES:
@@ -146,6 +163,8 @@ class Intake:
             row = books.add(connection, hashed.sha256, candidate.size, hashed.format, title=_storable(title))
             cost = candidate.size * _SECONDS_PER_BYTE[hashed.format]
             tasks.add(connection, row, NEEDS, self._job, cost)
+            groups.place_by_folder(connection, row, candidate, self._config)
+            activity.record(connection, "ingestion.queued", book=row, job=self._job, format=hashed.format)
         elif books.get(connection, row).reason == "changed":  # it was given up as changed, and here it is again
             books.set_status(connection, row, "pending", None)
             tasks.rerun(connection, row, STAGES[0].name, dependents(STAGES[0].name), self._job)
@@ -164,6 +183,7 @@ class Intake:
 
     def _close(self, connection: sqlite3.Connection, *, request: Request, listings: dict[bytes, Listing]) -> None:
         """Once everything is seen: what is gone, what else must run, what this job waits for."""
+        jobs.set_scope(connection, self._job, request.roots)  # roots that were new are known now
         for root, listing in listings.items():
             if listing.files and not listing.unreadable:
                 files.mark_absent(connection, root, self._job)
@@ -185,8 +205,19 @@ class Intake:
             waiting = [row for row in seen if books.is_waiting(connection, row)]
             books.approve_waiting(connection, waiting, "ingest --yes")
             for row in waiting:
+                activity.record(connection, "schema.approved", book=row, job=self._job, by="ingest --yes")
                 tasks.promote(connection, row, NEEDS)
-        tasks.adopt_seen(connection, self._job)
+        tasks.advance_groups(connection, NEEDS)
+        if request.roots:
+            jobs.adopt(connection, self._job)
+        else:
+            jobs.take_all(connection, self._job)
+
+
+def _open_scope(connection: sqlite3.Connection, *, job: int, roots: Sequence[bytes]) -> None:
+    for root in roots:
+        files.root_id(connection, root if os.path.isdir(root) else os.path.dirname(root))
+    jobs.set_scope(connection, job, roots)
 
 
 def identify(candidate: Candidate, config: Config) -> Hashed:

@@ -1,13 +1,25 @@
 """Who is alive: every running Librarian process flocks a file of its own, so that a dead one is known at once.
 
-The kernel drops the lock however the process ends; whoever can take it may take over its tasks.
+dead      the kernel drops the lock however the process ends; whoever can take it takes over its tasks
+stopped   a process that gives no sign of life for a lease (SIGSTOP, a disk that hangs) loses its tasks too; its
+          tokens are void then, so it can do no harm when it goes on
 """
 
 import fcntl
 import os
 import socket
+import sqlite3
+import threading
 import time
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+
+from librarian_cli.errors import EnvironmentFault
+from librarian_cli.store import owners
+from librarian_cli.store.database import Database
+
+_LOOK_SECONDS = 1.0
 
 
 class Owner:
@@ -34,7 +46,7 @@ class Owner:
         except BlockingIOError:
             return False
         else:
-            path.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)  # while we hold it: else its owner could have begun to
             return True
         finally:
             os.close(descriptor)
@@ -57,3 +69,82 @@ class Owner:
         """Give up the name."""
         self._path.unlink(missing_ok=True)
         os.close(self._descriptor)
+
+
+class Heartbeat:
+    """Renews an owner's leases from a thread of its own, and says how its workers are, until `close`."""
+
+    def __init__(
+        self,
+        database: Database,
+        owner: Owner,
+        *,
+        command: str,
+        lease_seconds: float,
+        workers: Callable[[], Sequence[owners.Worker]],
+    ) -> None:
+        self._database = database
+        self._name = owner.name
+        self._every_seconds = lease_seconds / 4
+        self._workers = workers
+        self._ended = threading.Event()
+        database.write_now(
+            partial(
+                owners.register,
+                name=owner.name,
+                pid=os.getpid(),
+                command=command,
+                boot_id=boot_id(),
+                beat=time.monotonic(),
+            )
+        )
+        self._thread = threading.Thread(target=self._beat, name="librarian-heartbeat", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop, and take this owner off the record."""
+        self._ended.set()
+        self._thread.join()
+        self._database.write_now(partial(owners.forget, name=self._name))
+
+    def _beat(self) -> None:
+        told: Sequence[owners.Worker] = ()
+        due = 0.0
+        while not self._ended.wait(min(_LOOK_SECONDS, self._every_seconds)):
+            workers = self._workers()
+            if time.monotonic() < due and workers == told:
+                continue  # an idle watcher must not wake the disk every second
+            try:
+                self._database.write_now(partial(owners.beat, name=self._name, at=time.monotonic(), workers=workers))
+            except EnvironmentFault:
+                continue  # the coordinator meets the same fault, and tells of it
+            told, due = workers, time.monotonic() + self._every_seconds
+
+
+def is_alive(folder: Path, owner: str) -> bool:
+    """Whether an owner's process lives, for those who only look: it holds its file locked."""
+    try:
+        descriptor = os.open(folder / owner, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def silent_owners(connection: sqlite3.Connection, lease_seconds: float) -> set[str]:
+    """Owners of this boot that gave no sign of life for a lease."""
+    return set(owners.silent(connection, boot_id(), time.monotonic() - lease_seconds))
+
+
+def boot_id() -> str:
+    """What tells this boot of the machine from others; empty where the system does not say."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""

@@ -3,17 +3,19 @@
 Each pool has the name of the stage that sizes it (`[stages.NAME] workers`).
 """
 
-import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from librarian_cli import capacity
 from librarian_cli.config import Config, ProcessSettings, StageSettings
 from librarian_cli.pipeline.nursery import Nursery
-from librarian_cli.pipeline.slotpool import Deadline, SlotPool, WorkerLimits
+from librarian_cli.pipeline.slotpool import Deadline, SlotPool, WorkerEvent, WorkerLimits
 from librarian_cli.stages import THREAD_POOLS
+from librarian_cli.store.owners import Worker
 
 PRELOAD = (
     "librarian_cli.stages",
@@ -24,7 +26,6 @@ PRELOAD = (
     "librarian_cli.text.chunks",
 )
 """What workers share from their birth on. Not numpy: only the index needs it, and parsers need the memory."""
-PROCESS_POOLS = ("extract", "chunk", "index")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,17 @@ class Call:
 
 
 class Pools:
-    """All pools, closed together. Each opens with its first call, so that a run with nothing to do starts nothing."""
+    """All pools, closed together. Each opens with its first call, so that a run with nothing to do starts nothing.
 
-    def __init__(self, config: Config, jobs: int | None) -> None:
-        self.slots = worker_counts(config, jobs)
+    `on_worker` gets the pool's name with each worker's start and end, in some thread.
+    """
+
+    def __init__(
+        self, config: Config, jobs: int | None, on_worker: Callable[[str, WorkerEvent], None] = lambda *_: None
+    ) -> None:
+        self.slots = capacity.worker_counts(config, jobs)
         self._config = config
+        self._on_worker = on_worker
         self._nursery = Nursery(PRELOAD)
         self._threads = {
             name: ThreadPoolExecutor(self.slots[name], thread_name_prefix=f"librarian-{name}") for name in THREAD_POOLS
@@ -55,6 +62,16 @@ class Pools:
         if pool in self._threads:
             return self._threads[pool].submit(call.function, *call.arguments)
         return self._open(pool).run(call.function, *call.arguments, deadline=call.deadline, on_part=call.on_part)
+
+    def workers(self) -> tuple[Worker, ...]:
+        """How every slot of the process pools is."""
+        with self._lock:
+            opened = tuple(self._processes.items())
+        return tuple(
+            Worker(name, slot.pid, slot.health, slot.tasks_done, slot.restarts, slot.peak_rss_bytes)
+            for name, pool in opened
+            for slot in pool.status()
+        )
 
     def kill(self, pool: str, future: "Future[Any]") -> None:
         """Stop a call, running or not. A thread's call cannot be stopped; its result is dropped."""
@@ -77,7 +94,12 @@ class Pools:
         with self._lock:
             if name not in self._processes:
                 limits = _limits(process_settings(self._config, name))
-                self._processes[name] = SlotPool(self.slots[name], limits=limits, shared_nursery=self._nursery)
+                self._processes[name] = SlotPool(
+                    self.slots[name],
+                    limits=limits,
+                    shared_nursery=self._nursery,
+                    on_worker=partial(self._on_worker, name),
+                )
             return self._processes[name]
 
 
@@ -91,17 +113,6 @@ def process_settings(config: Config, pool: str) -> ProcessSettings:
     """The settings of a stage that has a process pool."""
     found: ProcessSettings = getattr(config.stages, pool)
     return found
-
-
-def worker_counts(config: Config, jobs: int | None) -> dict[str, int]:
-    """How many workers each pool gets: as set, or one a core; never more than `jobs`."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    counts = {}
-    for name in (*PROCESS_POOLS, *THREAD_POOLS, "schema"):
-        setting = settings_of(config, name).workers
-        wanted = setting if isinstance(setting, int) else cores
-        counts[name] = max(1, min(wanted, jobs or wanted))
-    return counts
 
 
 def deadline(settings: ProcessSettings, pages: int) -> Deadline:

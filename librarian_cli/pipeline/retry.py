@@ -3,11 +3,9 @@
 import random
 from dataclasses import dataclass
 
+from librarian_cli.config import StageSettings
 from librarian_cli.errors import BookError, FileChanged, LibrarianError, WorkerError
 from librarian_cli.models import Task
-
-_BASE_SECONDS = 0.2
-_CAP_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +19,7 @@ class Decision:
     alone: bool = False
 
 
-def decide(task: Task, error: BaseException, max_attempts: int, jitter: random.Random) -> Decision:
+def decide(task: Task, error: BaseException, settings: StageSettings, jitter: random.Random) -> Decision:
     """Choose for a task that failed with `error`.
 
     A worker's death may be a neighbour's fault (memory), so it is tried once more with nothing beside it. A file
@@ -32,7 +30,8 @@ def decide(task: Task, error: BaseException, max_attempts: int, jitter: random.R
     if isinstance(error, FileChanged):
         return Decision("changed", reason, detail)
     retryable = isinstance(error, LibrarianError) and error.retryable
-    if not retryable or task.attempts + 1 >= max_attempts:
+    if not retryable or task.attempts + 1 >= settings.max_attempts:
         return Decision("fail", reason, detail)
-    delay = min(_CAP_SECONDS, _BASE_SECONDS * 2**task.attempts) * jitter.uniform(0.5, 1.0)
+    longest = min(settings.max_retry_seconds, settings.retry_seconds * 2**task.attempts)
+    delay = longest * jitter.uniform(0.5, 1.0)
     return Decision("retry", reason, detail, delay, alone=isinstance(error, WorkerError))

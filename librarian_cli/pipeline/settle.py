@@ -1,27 +1,22 @@
 """What the end of a task means, as write operations: each is one transaction that first checks the lease.
 
-Only here do effects, the task's end, the next tasks and the book's status meet, so they stand or fall together.
+Only here do effects, the task's end, the next tasks, the agent, the log and the book's status meet, so they stand or
+fall together.
 """
 
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from librarian_cli.config import Config
-from librarian_cli.models import Candidate, Task
+from librarian_cli.models import Candidate, Cost, Task
+from librarian_cli.pipeline import groups
 from librarian_cli.pipeline.retry import Decision
-from librarian_cli.stages import NEEDS, STAGE_BY_NAME, Saved, dependents
-from librarian_cli.store import books, files, tasks
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What a task has taken."""
-
-    seconds: float
-    cpu_seconds: float
+from librarian_cli.stages import NEEDS, QUEUE_STAGES, STAGE_BY_NAME, Saved, dependents
+from librarian_cli.store import activity, agents, books, files, owners, tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +47,7 @@ def complete(
     saved = STAGE_BY_NAME[task.stage].save(connection, book, outputs, config)
     books.add_seconds(connection, book.row, cost.seconds)
     if saved.failure:
-        _bury(connection, task, fingerprints.failed[task.stage, book.format], *saved.failure)
+        _bury(connection, task, fingerprints.failed[task.stage, book.format], *saved.failure, cost=cost)
         return saved
     fingerprint = fingerprints.done[task.stage, book.format]
     tasks.finish(connection, task, fingerprint, seconds=cost.seconds, cpu_seconds=cost.cpu_seconds)
@@ -61,31 +56,53 @@ def complete(
     if not saved.promote and approve:
         books.approve_waiting(connection, [book.row], "ingest --yes")
         saved = replace(saved, promote=True)
+    _log_stage(connection, task, saved, cost)
+    if task.stage == "schema":
+        groups.place_by_author(connection, books.get(connection, book.row), config)
     if saved.promote:
         tasks.promote(connection, book.row, NEEDS)
         _close_if_done(connection, task)
     else:
         books.set_status(connection, book.row, "waiting", task.job)
+    _end_agent(connection, task, saved, cost)
+    tasks.advance_group(connection, tasks.group_of(connection, book.row), NEEDS)
     return saved
 
 
-def give_up(connection: sqlite3.Connection, task: Task, decision: Decision, fingerprints: Fingerprints) -> None:
-    """Bury a task for good, with its reason. Raises: LeaseLost."""
+def give_up(
+    connection: sqlite3.Connection, task: Task, decision: Decision, fingerprints: Fingerprints, cost: Cost
+) -> str | None:
+    """Bury a task for good, with its reason. Returns: the order group that goes on without it, if there is one.
+
+    Raises: LeaseLost.
+    """
     assert task.book_row is not None
     book = books.get(connection, task.book_row)
     fingerprint = fingerprints.failed[task.stage, book.format]
-    _bury(connection, task, fingerprint, decision.reason, decision.detail)
+    return _bury(connection, task, fingerprint, decision.reason, decision.detail, cost=cost)
 
 
-def retry_later(connection: sqlite3.Connection, task: Task, decision: Decision) -> None:
+def retry_later(connection: sqlite3.Connection, task: Task, decision: Decision, cost: Cost) -> None:
     """Charge an attempt and try again after the decision's delay. Raises: LeaseLost."""
     run_at = time.time() + decision.delay_seconds
     tasks.retry_later(connection, task, run_at, alone=decision.alone, reason=decision.reason, detail=decision.detail)
+    agents.end_task(connection, task.agent, "idle", cost)
+    activity.record(
+        connection,
+        "stage.retried",
+        book=task.book_row,
+        job=task.job,
+        agent=task.agent,
+        stage=task.stage,
+        reason=decision.reason,
+        after_seconds=round(decision.delay_seconds, 3),
+    )
 
 
 def complete_index(connection: sqlite3.Connection, task: Task) -> None:
     """End the library's index task. Raises: LeaseLost."""
     tasks.finish(connection, task, "", seconds=0.0, cpu_seconds=0.0)
+    activity.record(connection, "stage.completed", job=task.job, target="library", stages=[task.stage])
 
 
 def give_up_index(connection: sqlite3.Connection, task: Task, decision: Decision) -> None:
@@ -93,23 +110,83 @@ def give_up_index(connection: sqlite3.Connection, task: Task, decision: Decision
     tasks.fail(connection, task, (), fingerprint="", reason=decision.reason, detail=decision.detail)
 
 
-def forget_changed(connection: sqlite3.Connection, task: Task, candidate: Candidate | None, *, vanished: bool) -> None:
+def forget_changed(
+    connection: sqlite3.Connection, task: Task, candidate: Candidate | None, *, vanished: bool, cost: Cost
+) -> None:
     """End a task whose file is no longer what was hashed; the file's next scan makes it a book of its own."""
     assert task.book_row is not None
+    tasks.require_lease(connection, task)
     if candidate:
         words = ("skipped", "vanished") if vanished else ("failed", "changed")
         files.forget_content(connection, candidate, *words)
     if files.candidates_of(connection, task.book_row):
-        tasks.give_back(connection, [task])  # another path holds the same content
+        give_back(connection, [task])  # another path holds the same content
         return
-    _bury(connection, task, "", "changed", "the file changed or vanished while it was being read")
+    _bury(connection, task, "", "changed", "the file changed or vanished while it was being read", cost=cost)
 
 
-def _bury(connection: sqlite3.Connection, task: Task, fingerprint: str, reason: str, detail: str) -> None:
+def give_back(connection: sqlite3.Connection, given: Iterable[Task]) -> None:
+    """Make leased tasks ready again, uncharged; their agents wait for another."""
+    for task in given:
+        tasks.give_back(connection, [task])
+        agents.end_task(connection, task.agent, "idle", Cost())
+
+
+def take_over(connection: sqlite3.Connection, owner: str, *, dead: bool) -> int:
+    """Make everything ready that an owner had leased, and end its agents. Returns: how many tasks."""
+    agents.terminate(connection, owner=owner)
+    if dead:
+        owners.forget(connection, owner)
+    return tasks.take_over(connection, owner)
+
+
+def _bury(
+    connection: sqlite3.Connection, task: Task, fingerprint: str, reason: str, detail: str, *, cost: Cost
+) -> str | None:
     assert task.book_row is not None
     below = dependents(task.stage)
     tasks.fail(connection, task, below, fingerprint=fingerprint, reason=reason, detail=detail)
     books.set_status(connection, task.book_row, "failed", task.job, reason=reason, detail=detail)
+    agents.end_task(connection, task.agent, "error", cost, failed=1)
+    facts = {"stage": task.stage, "reason": reason, "detail": detail[:200]}
+    for action in ("agent.failed", "ingestion.failed"):
+        activity.record(connection, action, book=task.book_row, job=task.job, agent=task.agent, **facts)
+    group = tasks.group_of(connection, task.book_row)
+    if tasks.advance_group(connection, group, NEEDS) is None:
+        return None
+    activity.record(connection, "group.advanced", job=task.job, target=group, after=reason)
+    return group
+
+
+def _log_stage(connection: sqlite3.Connection, task: Task, saved: Saved, cost: Cost) -> None:
+    """Log what a stage came to, under the name of its effect."""
+    assert task.book_row is not None
+    log = partial(activity.record, connection, book=task.book_row, job=task.job, agent=task.agent)
+    if task.stage == "schema":
+        found = books.proposal(connection, task.book_row)
+        assert found is not None
+        log("schema.proposed", kind=found[1].kind, title=found[1].title[:100], state=found[0])
+        if saved.promote:
+            log("schema.approved", by=books.decided_by(connection, task.book_row))
+    elif task.stage == "audit":
+        report = books.audit(connection, task.book_row)
+        log("trust.updated", trust_score=report and report.trust_score)
+    else:
+        log("stage.completed", stages=[task.stage, *saved.fused], seconds=round(cost.seconds, 3))
+
+
+def _end_agent(connection: sqlite3.Connection, task: Task, saved: Saved, cost: Cost) -> None:
+    """An agent goes on with the next stage of its queue, or ends with the last."""
+    assert task.book_row is not None
+    queue = STAGE_BY_NAME[task.stage].queue
+    ends = QUEUE_STAGES[queue][-1] in (task.stage, *saved.fused)
+    agents.end_task(connection, task.agent, "terminated" if ends else "idle", cost, completed=1 + len(saved.fused))
+    if not ends:
+        return
+    log = partial(activity.record, connection, book=task.book_row, job=task.job, agent=task.agent)
+    if queue == "ingestion":
+        log("ingestion.completed", chunks=books.get(connection, task.book_row).chunks)
+    log("agent.completed")
 
 
 def _close_if_done(connection: sqlite3.Connection, task: Task) -> None:

@@ -1,8 +1,11 @@
-"""How a run is asked to end: a first signal drains, a second kills.
+"""How a run is asked to end, or to say how it is.
 
 SIGINT, SIGTERM --handler--> Shutdown.level 1, 2 --wake--> coordinator: claims nothing / kills workers
+                             a third time: the process ends at once; the next run takes over what it left
+SIGUSR1 --handler--> Shutdown.report_asked --wake--> coordinator: prints what waits and what runs
 """
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -16,6 +19,7 @@ class Shutdown:
     def __init__(self) -> None:
         self.level = 0
         self.signal: int | None = None
+        self.report_asked = False
         self._wake: Callable[[], None] = lambda: None
 
     @property
@@ -35,14 +39,14 @@ class Shutdown:
 
     @contextmanager
     def on_signals(self) -> Iterator[None]:
-        """Take SIGINT and SIGTERM while the block runs; does nothing outside the main thread.
+        """Take SIGINT, SIGTERM and SIGUSR1 while the block runs; does nothing outside the main thread.
 
         A shell starts `command &` with SIGINT ignored; whoever sends it on purpose still means it.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        signals = (signal.SIGINT, signal.SIGTERM)
+        signals = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
         previous = [signal.signal(number, self._handle) for number in signals]
         try:
             yield
@@ -51,4 +55,10 @@ class Shutdown:
                 signal.signal(number, handler)
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
+        if signum == signal.SIGUSR1:
+            self.report_asked = True
+            self._wake()
+            return
         self.request(signum)
+        if self.level > 2:
+            os._exit(self.exit_code)  # the kernel ends the workers, and SQLite what was not committed

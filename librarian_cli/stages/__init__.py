@@ -14,7 +14,18 @@ from librarian_cli.config import Config
 from librarian_cli.stages import audit, chunk, extract, schema
 from librarian_cli.stages.base import Saved, Stage
 
-__all__ = ["NEEDS", "QUEUES", "STAGES", "STAGE_BY_NAME", "THREAD_POOLS", "Saved", "Stage", "dependents", "fingerprints"]
+__all__ = [
+    "NEEDS",
+    "QUEUES",
+    "QUEUE_STAGES",
+    "STAGES",
+    "STAGE_BY_NAME",
+    "THREAD_POOLS",
+    "Saved",
+    "Stage",
+    "dependents",
+    "fingerprints",
+]
 
 STAGES: tuple[Stage, ...] = (schema.STAGE, extract.STAGE, chunk.STAGE, audit.STAGE)
 STAGE_BY_NAME: Mapping[str, Stage] = {stage.name: stage for stage in STAGES}
@@ -23,6 +34,10 @@ THREAD_POOLS = ("audit",)
 
 QUEUES: Mapping[str, str] = {"schema": "schema_scout", "ingestion": "ingestion_runner", "trust_audit": "trust_auditor"}
 """Each queue of books with the agent that works on it."""
+QUEUE_STAGES: Mapping[str, tuple[str, ...]] = {
+    queue: tuple(stage.name for stage in STAGES if stage.queue == queue) for queue in QUEUES
+}
+"""Each queue with the stages that an agent of it passes, in order."""
 
 
 def dependents(name: str) -> tuple[str, ...]:

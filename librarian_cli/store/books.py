@@ -8,6 +8,7 @@ from dataclasses import asdict, fields
 
 from librarian_cli.errors import UsageError
 from librarian_cli.models import AuditReport, Book, Confidence, SchemaProposal
+from librarian_cli.store import files
 
 MIN_PREFIX = 8
 
@@ -90,8 +91,8 @@ def seen_in(connection: sqlite3.Connection, job: int, *, removed: bool = False) 
     """Rows of books with a file that was seen in a job: those in the library, or those `removed` from it."""
     rows = connection.execute(
         "SELECT DISTINCT books.id FROM files JOIN books ON books.id = files.book"
-        " WHERE files.seen_job = ? AND (books.status = 'removed') = ?",
-        (job, removed),
+        f" WHERE {files.IN_JOB} AND (books.status = 'removed') = :removed",
+        {"job": job, "removed": removed},
     )
     return [row[0] for row in rows]
 
@@ -100,10 +101,15 @@ def failed_for(connection: sqlite3.Connection, job: int, reason: str, detail: st
     """Rows of books seen in a job that failed for just this."""
     rows = connection.execute(
         "SELECT DISTINCT books.id FROM files JOIN books ON books.id = files.book"
-        " WHERE files.seen_job = ? AND books.status = 'failed' AND books.reason = ? AND books.detail = ?",
-        (job, reason, detail),
+        f" WHERE {files.IN_JOB} AND books.status = 'failed' AND books.reason = :reason AND books.detail = :detail",
+        {"job": job, "reason": reason, "detail": detail},
     )
     return [row[0] for row in rows]
+
+
+def rows_with_status(connection: sqlite3.Connection, status: str) -> list[int]:
+    """Rows of all books with a status."""
+    return [row[0] for row in connection.execute("SELECT id FROM books WHERE status = ? ORDER BY id", (status,))]
 
 
 def is_waiting(connection: sqlite3.Connection, row: int) -> bool:
@@ -166,6 +172,12 @@ def proposal(connection: sqlite3.Connection, row: int) -> tuple[str, SchemaPropo
         name: Confidence(item["value"], tuple(item["reasons"])) for name, item in values.pop("confidence").items()
     }
     return found[0], SchemaProposal(**values, confidence=confidence)
+
+
+def decided_by(connection: sqlite3.Connection, row: int) -> str:
+    """Who or what approved a book's proposal; empty while nobody has."""
+    found = connection.execute("SELECT decided_by FROM proposals WHERE book = ?", (row,)).fetchone()
+    return str(found[0]) if found else ""
 
 
 def approve_waiting(connection: sqlite3.Connection, rows: Sequence[int], decided_by: str) -> None:

@@ -11,6 +11,13 @@ from dataclasses import dataclass
 
 from librarian_cli.models import Candidate, FileOutcome
 
+IN_JOB = (
+    "files.seen_job >= :job AND EXISTS (SELECT 1 FROM job_scopes WHERE job_scopes.job = :job"
+    " AND job_scopes.root = files.root AND files.path >= job_scopes.low"
+    " AND (job_scopes.high IS NULL OR files.path < job_scopes.high))"
+)
+"""The condition on `files` that a row belongs to the job :job. A job that came later may have seen it since."""
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -42,7 +49,8 @@ def known(connection: sqlite3.Connection, candidates: Sequence[Candidate]) -> li
 def mark_seen(connection: sqlite3.Connection, ids: Sequence[int], job: int) -> None:
     """Record that these files were there in this job, with nothing to do."""
     connection.executemany(
-        "UPDATE files SET seen_job = ?, missing_since = NULL WHERE id = ?", ((job, file_id) for file_id in ids)
+        "UPDATE files SET seen_job = max(seen_job, ?), missing_since = NULL WHERE id = ?",
+        ((job, file_id) for file_id in ids),
     )
 
 
@@ -66,7 +74,7 @@ def record(
     if found:
         connection.execute(
             "UPDATE files SET size=?, mtime_ns=?, device=?, inode=?, book=?, outcome=?, reason=?, detail=?,"
-            " outcome_job=?, seen_job=?, missing_since=NULL WHERE id=?",
+            " outcome_job=?, seen_job=max(seen_job, ?), missing_since=NULL WHERE id=?",
             (*values, found.id),
         )
         return found.id
@@ -154,23 +162,23 @@ def reason_counts(connection: sqlite3.Connection, job: int | None = None) -> dic
 
 # A file has an outcome of its own, or shares its book's. The first path of a book bears the book's outcome,
 # the others are duplicates. In a job, what was decided in an earlier one is `unchanged`.
-_OUTCOMES = """
+_OUTCOMES = f"""
 WITH firsts AS (SELECT book, min(id) AS id FROM files WHERE missing_since IS NULL GROUP BY book)
 SELECT root_path, path,
        CASE WHEN :job IS NOT NULL AND decided < :job THEN 'unchanged' ELSE outcome END,
        reason, detail, sha256, CASE WHEN :job IS NOT NULL AND decided < :job THEN 0 ELSE seconds END
 FROM (
     SELECT roots.path AS root_path, files.path AS path, books.sha256 AS sha256,
-           coalesce(books.seconds, 0) AS seconds, files.seen_job AS seen_job,
+           coalesce(books.seconds, 0) AS seconds,
            CASE WHEN files.outcome <> '' THEN files.outcome
                 WHEN firsts.id IS NOT NULL AND firsts.id <> files.id THEN 'duplicate'
                 WHEN books.status IN ('waiting', 'pending') THEN 'waiting'
-                WHEN books.status = 'removed' THEN 'skipped'
+                WHEN books.status IN ('removed', 'cancelled') THEN 'skipped'
                 ELSE coalesce(books.status, 'waiting') END AS outcome,
            CASE WHEN files.outcome <> '' THEN files.reason
                 WHEN firsts.id IS NOT NULL AND firsts.id <> files.id THEN substr(books.sha256, 1, 12)
                 WHEN books.status = 'waiting' THEN 'approval'
-                WHEN books.status = 'removed' THEN 'removed'
+                WHEN books.status IN ('removed', 'cancelled') THEN books.status
                 WHEN books.status = 'pending' THEN 'queued'
                 ELSE coalesce(books.reason, '') END AS reason,
            CASE WHEN files.outcome <> '' THEN files.detail ELSE coalesce(books.detail, '') END AS detail,
@@ -181,7 +189,7 @@ FROM (
            END AS decided
     FROM files JOIN roots ON roots.id = files.root LEFT JOIN books ON books.id = files.book
          LEFT JOIN firsts ON firsts.book = files.book
-    WHERE files.missing_since IS NULL AND (:job IS NULL OR files.seen_job = :job)
+    WHERE files.missing_since IS NULL AND (:job IS NULL OR {IN_JOB})
 )
 ORDER BY root_path, path
 """

@@ -15,18 +15,22 @@ CREATE TABLE jobs (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     command TEXT NOT NULL,
     owner TEXT NOT NULL,
+    priority INTEGER NOT NULL,
+    outcomes TEXT NOT NULL DEFAULT '{}',
     created_at REAL NOT NULL,
     finished_at REAL
 );
 
 CREATE TABLE roots (id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE);
 
+-- Rows outlive a book in agents and activity, so numbers are never given twice.
 CREATE TABLE books (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     sha256 TEXT NOT NULL UNIQUE,
     size INTEGER NOT NULL,
     format TEXT NOT NULL,
-    status TEXT NOT NULL CHECK (status IN ('pending', 'waiting', 'ok', 'ok-with-warning', 'failed', 'removed')),
+    status TEXT NOT NULL CHECK (status IN ('pending', 'waiting', 'ok', 'ok-with-warning', 'failed', 'cancelled',
+                                          'removed')),
     reason TEXT NOT NULL DEFAULT '',
     detail TEXT NOT NULL DEFAULT '',
     outcome_job INTEGER,
@@ -82,7 +86,10 @@ CREATE TABLE tasks (
     stage TEXT NOT NULL,
     job INTEGER NOT NULL REFERENCES jobs,
     state TEXT NOT NULL CHECK (state IN ('waiting', 'ready', 'leased', 'done', 'failed', 'cancelled')),
+    priority INTEGER NOT NULL,
     order_key REAL NOT NULL,
+    order_group TEXT NOT NULL DEFAULT '',
+    concurrency_group TEXT NOT NULL DEFAULT '',
     cost REAL NOT NULL DEFAULT 0,
     run_at REAL NOT NULL DEFAULT 0,
     alone INTEGER NOT NULL DEFAULT 0,
@@ -105,7 +112,23 @@ CREATE UNIQUE INDEX tasks_by_book ON tasks (book, stage) WHERE book IS NOT NULL;
 CREATE UNIQUE INDEX tasks_of_library ON tasks (stage) WHERE book IS NULL;
 CREATE INDEX tasks_ready ON tasks (stage, alone, order_key, cost DESC) WHERE state = 'ready';
 CREATE INDEX tasks_leased ON tasks (owner, stage) WHERE state = 'leased';
-CREATE INDEX tasks_by_job ON tasks (job, state);
+CREATE INDEX tasks_unfinished ON tasks (book) WHERE state IN ('waiting', 'ready', 'leased');
+CREATE INDEX tasks_of_group ON tasks (order_group, state, book) WHERE order_group <> '' AND state <> 'done';
+
+-- What a job waits for: the books that it had to work on, and the part of the tree that it looked at,
+-- as ranges [low, high) of paths below a root (no high: everything from low on).
+CREATE TABLE job_books (
+    job INTEGER NOT NULL REFERENCES jobs ON DELETE CASCADE,
+    book INTEGER NOT NULL,
+    PRIMARY KEY (job, book)
+) WITHOUT ROWID;
+CREATE TABLE job_scopes (
+    job INTEGER NOT NULL REFERENCES jobs ON DELETE CASCADE,
+    root INTEGER NOT NULL REFERENCES roots,
+    low BLOB NOT NULL,
+    high BLOB,
+    PRIMARY KEY (job, root, low)
+) WITHOUT ROWID;
 
 CREATE TABLE extracts (book INTEGER PRIMARY KEY REFERENCES books ON DELETE CASCADE, text BLOB NOT NULL);
 
@@ -178,6 +201,90 @@ CREATE TABLE vectors (
     codes BLOB NOT NULL,
     PRIMARY KEY (book, basis)
 );
+
+-- Who works on this library. `beat` is CLOCK_MONOTONIC of the boot `boot_id`, as of the last sign of life.
+CREATE TABLE owners (
+    name TEXT PRIMARY KEY,
+    pid INTEGER NOT NULL,
+    command TEXT NOT NULL,
+    boot_id TEXT NOT NULL,
+    beat REAL NOT NULL,
+    workers TEXT NOT NULL DEFAULT '[]',
+    started_at REAL NOT NULL,
+    seen_at REAL NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE pauses (name TEXT PRIMARY KEY, since REAL NOT NULL) WITHOUT ROWID;
+
+-- One row for one queue's work on one book by one owner.
+CREATE TABLE agents (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    type TEXT NOT NULL,
+    book INTEGER NOT NULL,
+    job INTEGER NOT NULL,
+    owner TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('active', 'running', 'idle', 'error', 'terminated')),
+    current_task TEXT NOT NULL DEFAULT '',
+    tasks_completed INTEGER NOT NULL DEFAULT 0,
+    tasks_failed INTEGER NOT NULL DEFAULT 0,
+    cpu_seconds REAL NOT NULL DEFAULT 0,
+    peak_bytes INTEGER NOT NULL DEFAULT 0,
+    output TEXT NOT NULL DEFAULT '',
+    started_at REAL NOT NULL,
+    last_active_at REAL NOT NULL,
+    ended_at REAL
+);
+CREATE INDEX agents_at_work ON agents (book, type) WHERE ended_at IS NULL;
+
+-- Totals by type, which outlive the rows above.
+CREATE TABLE agent_totals (
+    type TEXT PRIMARY KEY,
+    spawned INTEGER NOT NULL DEFAULT 0,
+    completed INTEGER NOT NULL DEFAULT 0,
+    failed INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+
+CREATE TABLE activity (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at REAL NOT NULL,
+    action TEXT NOT NULL,
+    book INTEGER,
+    job INTEGER,
+    agent INTEGER,
+    target TEXT,
+    details TEXT NOT NULL DEFAULT '{}'
+);
+
+-- The names under which other programs ask.
+CREATE VIEW book_paths AS
+    SELECT files.book AS book, rtrim(CAST(roots.path AS TEXT), '/') || '/' || CAST(files.path AS TEXT) AS path
+    FROM files JOIN roots ON roots.id = files.root
+    WHERE files.id IN (SELECT min(id) FROM files AS others WHERE others.book = files.book);
+CREATE VIEW memory_documents AS
+    SELECT books.sha256 AS book_id,
+           (SELECT path FROM book_paths WHERE book_paths.book = books.id) AS path,
+           title, author, language, kind, format, collection, page_count AS pages, chunks, status, reason, trust_score,
+           strftime('%Y-%m-%dT%H:%M:%fZ', created_at, 'unixepoch') AS created_at,
+           strftime('%Y-%m-%dT%H:%M:%fZ', updated_at, 'unixepoch') AS updated_at
+    FROM books WHERE status <> 'removed';
+CREATE VIEW memory_sub_agents AS
+    SELECT agents.type || '_' || CAST(agents.started_at AS INTEGER) || '_' || agents.id AS agent_id,
+           agents.type AS agent_type, agents.status AS status, nullif(current_task, '') AS current_task,
+           tasks_completed, tasks_failed,
+           CAST(tasks_completed AS REAL) / nullif(tasks_completed + tasks_failed, 0) AS success_rate,
+           books.trust_score AS trust_score,
+           strftime('%Y-%m-%dT%H:%M:%fZ', last_active_at, 'unixepoch') AS last_active_at
+    FROM agents LEFT JOIN books ON books.id = agents.book;
+CREATE VIEW memory_librarian_log AS
+    SELECT CASE action WHEN 'schema.proposed' THEN 'schema_proposal'
+                       WHEN 'schema.approved' THEN 'schema_approval'
+                       WHEN 'ingestion.started' THEN 'ingestion_launch'
+                       WHEN 'ingestion.completed' THEN 'ingestion_complete'
+                       WHEN 'trust.updated' THEN 'trust_update'
+                       ELSE action END AS action_type,
+           coalesce(target, (SELECT path FROM book_paths WHERE book_paths.book = activity.book), '') AS target_path,
+           details, strftime('%Y-%m-%dT%H:%M:%fZ', at, 'unixepoch') AS timestamp
+    FROM activity;
 """
 
 MIGRATIONS: tuple[tuple[str, str], ...] = (("m001_first", _M001_FIRST),)

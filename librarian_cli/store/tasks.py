@@ -6,21 +6,25 @@
          | finished with the stage  | dead owner,        |  given back:        ready, uncharged
          +--> done (fused)          +--------------------+  for good:          failed; what needs it: cancelled
 
-    changed file, setting or --force: done, failed, cancelled -> ready or waiting
+    changed file, setting, --force or retry: done, failed, cancelled -> ready or waiting
+
+Books of one order group pass GATE one after the other: only the first that waits there becomes ready, and only
+while none of the group is at work.
 
 Every change of state goes through `_move`, so TRANSITIONS is the whole truth. A claim adds one to `token`; a finish
 must bring the token of its claim, so a worker that was given up for dead can no longer change anything.
 """
 
+import json
 import math
 import sqlite3
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import accumulate
+from dataclasses import dataclass, field, replace
 
 from librarian_cli.errors import LibrarianError
-from librarian_cli.models import Task
+from librarian_cli.models import PRIORITIES, Task
+from librarian_cli.store import files
 
 TRANSITIONS: Mapping[str, frozenset[str]] = {
     "waiting": frozenset({"ready", "done", "cancelled"}),
@@ -33,6 +37,9 @@ TRANSITIONS: Mapping[str, frozenset[str]] = {
 
 PRIORITY_BONUS_SECONDS = {"low": 0.0, "medium": 3600.0, "high": 6 * 3600.0, "critical": 48 * 3600.0}
 """Linear ageing: a task of higher priority counts as filed that much earlier, so the stored key is the order."""
+
+GATE = "extract"
+"""The stage before which books of one order group wait for each other."""
 
 
 class LeaseLost(LibrarianError):
@@ -61,19 +68,8 @@ class Caps:
 
     queues: Mapping[str, int]
     total: int
-
-
-def open_job(connection: sqlite3.Connection, command: str, owner: str) -> int:
-    """Record a request. Returns: its id."""
-    cursor = connection.execute(
-        "INSERT INTO jobs (command, owner, created_at) VALUES (?,?,?)", (command, owner, time.time())
-    )
-    return int(cursor.lastrowid or 0)
-
-
-def close_job(connection: sqlite3.Connection, job: int) -> None:
-    """Record a request's end."""
-    connection.execute("UPDATE jobs SET finished_at = ? WHERE id = ?", (time.time(), job))
+    groups: Mapping[str, int] = field(default_factory=dict)
+    """Concurrency group -> books of it that may be under way at once; those not named take one."""
 
 
 def add(
@@ -81,12 +77,29 @@ def add(
 ) -> None:
     """File every stage of a new book: ready where nothing is needed first, else waiting."""
     now = time.time()
+    priority, order_key = _place(connection, job, now)
     connection.executemany(
-        "INSERT INTO tasks (book, stage, job, state, order_key, cost, created_at) VALUES (?,?,?,?,?,?,?)",
+        "INSERT INTO tasks (book, stage, job, state, priority, order_key, cost, created_at) VALUES (?,?,?,?,?,?,?,?)",
         (
-            (book_row, stage, job, "waiting" if first else "ready", _order_key(connection, job, now), cost, now)
+            (book_row, stage, job, "waiting" if first else "ready", priority, order_key, cost, now)
             for stage, first in needs.items()
         ),
+    )
+    join_job(connection, job, book_row)
+
+
+def join_job(connection: sqlite3.Connection, job: int, book_row: int) -> None:
+    """Let a job wait for a book."""
+    connection.execute("INSERT OR IGNORE INTO job_books (job, book) VALUES (?,?)", (job, book_row))
+
+
+def set_groups(
+    connection: sqlite3.Connection, book_row: int, stages: Sequence[str], order_group: str, concurrency_group: str
+) -> None:
+    """Put these stages of a book into an order group, and that into a concurrency group; empty means none."""
+    connection.executemany(
+        "UPDATE tasks SET order_group=?, concurrency_group=? WHERE book=? AND stage=?",
+        ((order_group, concurrency_group, book_row, stage) for stage in stages),
     )
 
 
@@ -94,8 +107,9 @@ def add_library_task(connection: sqlite3.Connection, stage: str, job: int) -> No
     """File a task of the whole library, or make it ready again."""
     now = time.time()
     connection.execute(
-        "INSERT OR IGNORE INTO tasks (book, stage, job, state, order_key, created_at) VALUES (NULL,?,?,'ready',?,?)",
-        (stage, job, now, now),
+        "INSERT OR IGNORE INTO tasks (book, stage, job, state, priority, order_key, created_at)"
+        " VALUES (NULL,?,?,'ready',?,?,?)",
+        (stage, job, PRIORITIES["medium"], now, now),
     )
     rows = connection.execute("SELECT id FROM tasks WHERE book IS NULL AND stage = ?", (stage,)).fetchall()
     _reopen(connection, [row[0] for row in rows], "ready", job)
@@ -111,7 +125,8 @@ def claim(
         room = min(want.count, caps.total - sum(busy.values()))
         if want.queue in caps.queues:
             room = min(room, caps.queues[want.queue] - busy.get(want.queue, 0))
-        tasks = _claim_stage(connection, owner, replace(want, count=room), alone=alone) if room > 0 else []
+        chosen = _choose(connection, replace(want, count=room), caps, alone=alone) if room > 0 else []
+        tasks = [_lease(connection, task_id, want.queue, owner) for task_id in chosen]
         busy[want.queue] = busy.get(want.queue, 0) + len(tasks)
         claimed += tasks
     return claimed
@@ -174,14 +189,45 @@ def fail(
 
 
 def promote(connection: sqlite3.Connection, book_row: int, needs: Mapping[str, tuple[str, ...]]) -> None:
-    """Make every waiting stage of a book ready whose needs are all done."""
-    states = dict(connection.execute("SELECT stage, state FROM tasks WHERE book = ?", (book_row,)).fetchall())
+    """Make every waiting stage of a book ready whose needs are all done, and whose order group lets it."""
+    rows = connection.execute("SELECT stage, state, order_group FROM tasks WHERE book = ?", (book_row,)).fetchall()
+    states = {stage: state for stage, state, _ in rows}
+    group = next((group for stage, _, group in rows if stage == GATE), "")
     ready = [
         stage
         for stage, first in needs.items()
-        if states.get(stage) == "waiting" and all(states.get(other) == "done" for other in first)
+        if states.get(stage) == "waiting"
+        and all(states.get(other) == "done" for other in first)
+        and (stage != GATE or not group or _head(connection, group) == book_row)
     ]
     _move(connection, _ids(connection, book_row, ready, ("waiting",)), "waiting", "ready")
+
+
+def advance_group(connection: sqlite3.Connection, group: str, needs: Mapping[str, tuple[str, ...]]) -> int | None:
+    """Let the next book of an order group begin, if none is at work. Returns: that book's row, or None."""
+    head = _head(connection, group) if group else None
+    if head is not None:
+        promote(connection, head, needs)
+    return head
+
+
+def advance_groups(connection: sqlite3.Connection, needs: Mapping[str, tuple[str, ...]]) -> None:
+    """Do so for every order group."""
+    groups = "SELECT DISTINCT order_group FROM tasks WHERE order_group <> '' AND state = 'waiting'"
+    for (group,) in connection.execute(groups).fetchall():
+        advance_group(connection, group, needs)
+
+
+def blocked_groups(connection: sqlite3.Connection) -> bool:
+    """Whether any book waits in an order group."""
+    row = connection.execute("SELECT 1 FROM tasks WHERE order_group <> '' AND state = 'waiting' LIMIT 1").fetchone()
+    return row is not None
+
+
+def group_of(connection: sqlite3.Connection, book_row: int) -> str:
+    """The order group of a book, or an empty text."""
+    row = connection.execute("SELECT order_group FROM tasks WHERE book=? AND stage=?", (book_row, GATE)).fetchone()
+    return str(row[0]) if row else ""
 
 
 def all_done(connection: sqlite3.Connection, book_row: int) -> bool:
@@ -194,20 +240,41 @@ def rerun(connection: sqlite3.Connection, book_row: int, stage: str, dependents:
     """Run a stage of a book again, and what depends on it. Returns: False while it is under way already."""
     if _ids(connection, book_row, (stage, *dependents), ("leased",)):
         return False
-    _reopen(connection, _ids(connection, book_row, (stage,), ("done", "failed", "cancelled")), "ready", job)
+    gated = stage == GATE and group_of(connection, book_row) != ""  # `advance_group` lets it pass
+    first = "waiting" if gated else "ready"
+    _reopen(connection, _ids(connection, book_row, (stage,), ("done", "failed", "cancelled")), first, job)
     _reopen(
         connection, _ids(connection, book_row, dependents, ("done", "failed", "cancelled", "ready")), "waiting", job
     )
+    join_job(connection, job, book_row)
     return True
 
 
-def adopt_seen(connection: sqlite3.Connection, job: int) -> None:
-    """Let unfinished tasks of every book seen in this job belong to it, so that it waits for them."""
-    connection.execute(
-        "UPDATE tasks SET job = ?1 WHERE state IN ('waiting', 'ready', 'leased') AND job <> ?1"
-        " AND book IN (SELECT book FROM files WHERE seen_job = ?1)",
-        (job,),
+def cancel(connection: sqlite3.Connection, book_row: int) -> bool:
+    """Cancel whatever a book has not finished, running or not. Returns: whether there was anything."""
+    found = False
+    for state in ("waiting", "ready", "leased"):
+        ids = [
+            row[0] for row in connection.execute("SELECT id FROM tasks WHERE book = ? AND state = ?", (book_row, state))
+        ]
+        _move(connection, ids, state, "cancelled")
+        # Whoever runs it finds that its lease is gone.
+        connection.executemany("UPDATE tasks SET token=token+1 WHERE id=?", ((task_id,) for task_id in ids))
+        found = found or bool(ids)
+    return found
+
+
+def set_priority(connection: sqlite3.Connection, book_row: int, priority: int) -> int:
+    """Move what a book has not finished to its place under another priority. Returns: how many tasks."""
+    bonus = {number: PRIORITY_BONUS_SECONDS[name] for name, number in PRIORITIES.items()}
+    rows = connection.execute(
+        "SELECT id, priority FROM tasks WHERE book = ? AND state IN ('waiting', 'ready', 'leased')", (book_row,)
+    ).fetchall()
+    connection.executemany(
+        "UPDATE tasks SET priority=?, order_key=order_key+? WHERE id=?",
+        ((priority, bonus[before] - bonus[priority], task_id) for task_id, before in rows),
     )
+    return len(rows)
 
 
 def require_lease(connection: sqlite3.Connection, task: Task) -> None:
@@ -233,9 +300,9 @@ def outdated(
         "SELECT DISTINCT tasks.book, tasks.stage, books.format, tasks.fingerprint, tasks.state, tasks.id"
         " FROM files"
         " JOIN books ON books.id = files.book JOIN tasks ON tasks.book = books.id"
-        " WHERE files.seen_job = ? AND books.status <> 'removed' AND tasks.state IN ('done', 'failed')"
+        f" WHERE {files.IN_JOB} AND books.status <> 'removed' AND tasks.state IN ('done', 'failed')"
         " ORDER BY tasks.id",
-        (job,),
+        {"job": job},
     )
     for book_row, stage, book_format, fingerprint, state, _ in rows:
         current = done if state == "done" else failed
@@ -249,12 +316,44 @@ def forget(connection: sqlite3.Connection, book_row: int) -> None:
     connection.execute("DELETE FROM tasks WHERE book = ?", (book_row,))
 
 
+def states(connection: sqlite3.Connection, book_row: int) -> dict[str, str]:
+    """The state of each stage of a book, in the order of the pipeline."""
+    rows = connection.execute("SELECT stage, state FROM tasks WHERE book = ? ORDER BY id", (book_row,))
+    return dict(rows.fetchall())
+
+
+def latest_job(connection: sqlite3.Connection, book_row: int) -> int | None:
+    """The job that last wanted anything of a book."""
+    row = connection.execute("SELECT max(job) FROM tasks WHERE book = ?", (book_row,)).fetchone()
+    return row[0] if row else None
+
+
+def group_counts(connection: sqlite3.Connection) -> list[tuple[str, str, int]]:
+    """(order group, state, books) of every group with books that are not done; a book counts where it is furthest."""
+    rows = connection.execute(
+        "SELECT order_group, state, count(*) FROM ("
+        " SELECT order_group, min(CASE WHEN tasks.state = 'leased' THEN '1leased' WHEN books.status = 'failed' THEN"
+        " '2failed' WHEN tasks.state = 'cancelled' THEN '4cancelled' ELSE '3waiting' END) AS state"
+        " FROM tasks JOIN books ON books.id = tasks.book WHERE order_group <> '' AND tasks.state <> 'done'"
+        " GROUP BY order_group, tasks.book) GROUP BY order_group, state ORDER BY order_group"
+    )
+    return [(group, state[1:], count) for group, state, count in rows]
+
+
 def unfinished(connection: sqlite3.Connection, job: int) -> int:
-    """Tasks of a job that are ready or under way. What waits for approval is not counted."""
+    """How many books a job waits for: those with unfinished tasks. What waits for approval is not counted."""
     row = connection.execute(
-        "SELECT count(*) FROM tasks WHERE job = ? AND state IN ('ready', 'leased')", (job,)
+        "SELECT count(DISTINCT tasks.book) FROM tasks JOIN books ON books.id = tasks.book"
+        " WHERE tasks.state IN ('waiting', 'ready', 'leased') AND books.status <> 'waiting'"
+        " AND EXISTS (SELECT 1 FROM job_books WHERE job_books.job = ? AND job_books.book = tasks.book)",
+        (job,),
     ).fetchone()
     return int(row[0])
+
+
+def held(connection: sqlite3.Connection, owner: str) -> dict[int, int]:
+    """What an owner has leased: task -> token."""
+    return dict(connection.execute("SELECT id, token FROM tasks WHERE state='leased' AND owner=?", (owner,)).fetchall())
 
 
 def owners(connection: sqlite3.Connection) -> list[str]:
@@ -277,25 +376,61 @@ def state_counts(connection: sqlite3.Connection) -> list[tuple[str, str, int]]:
     return [(row[0], row[1], row[2]) for row in rows]
 
 
-def _claim_stage(connection: sqlite3.Connection, owner: str, want: Want, *, alone: bool) -> list[Task]:
-    now = time.time()
+def _choose(connection: sqlite3.Connection, want: Want, caps: Caps, *, alone: bool) -> list[int]:
+    """Choose ready tasks: in order, until there are enough or their costs reach the want's seconds."""
+    busy = _concurrency(connection)
+    full = [group for group, books in busy.items() if books >= caps.groups.get(group, 1)]
     rows = connection.execute(
-        "SELECT id, cost FROM tasks WHERE state='ready' AND stage=? AND alone=? AND run_at<=?"
-        " ORDER BY order_key, cost DESC LIMIT ?",
-        (want.stage, alone, now, want.count),
+        "SELECT id, cost, concurrency_group FROM tasks WHERE state='ready' AND stage=? AND alone=? AND run_at<=?"
+        " AND concurrency_group NOT IN (SELECT value FROM json_each(?)) ORDER BY order_key, cost DESC LIMIT ?",
+        (want.stage, alone, time.time(), json.dumps(full), want.count),
     ).fetchall()
-    before = [0.0, *accumulate(cost for _, cost in rows)]
-    ids = [task_id for (task_id, _), spent in zip(rows, before, strict=False) if spent < want.seconds]
-    _move(connection, ids, "ready", "leased")
-    claimed = []
-    for task_id in ids:
-        row = connection.execute(
-            "UPDATE tasks SET queue=?, owner=?, token=token+1, deliveries=deliveries+1, started_at=? WHERE id=?"
-            " RETURNING id, book, stage, job, token, attempts, deliveries, memory_faults, alone, cost",
-            (want.queue, owner, now, task_id),
-        ).fetchone()
-        claimed.append(Task(**dict(zip(_TASK_COLUMNS, row, strict=True))))
-    return claimed
+    chosen, seconds = [], 0.0
+    for task_id, cost, group in rows:
+        if seconds >= want.seconds:
+            break
+        if group and busy.get(group, 0) >= caps.groups.get(group, 1):
+            continue
+        if group:
+            busy[group] = busy.get(group, 0) + 1
+        seconds += cost
+        chosen.append(task_id)
+    return chosen
+
+
+def _lease(connection: sqlite3.Connection, task_id: int, queue: str, owner: str) -> Task:
+    _move(connection, [task_id], "ready", "leased")
+    row = connection.execute(
+        "UPDATE tasks SET queue=?, owner=?, token=token+1, deliveries=deliveries+1, started_at=? WHERE id=?"
+        " RETURNING id, book, stage, job, token, attempts, deliveries, memory_faults, alone, cost",
+        (queue, owner, time.time(), task_id),
+    ).fetchone()
+    return Task(**dict(zip(_TASK_COLUMNS, row, strict=True)))
+
+
+def _head(connection: sqlite3.Connection, group: str) -> int | None:
+    """The book of an order group that may begin: the first that waits, while none is at work.
+
+    One that waits for a person does not hold up the others.
+    """
+    at_work = "SELECT 1 FROM tasks WHERE order_group = ? AND state IN ('ready', 'leased') LIMIT 1"
+    if connection.execute(at_work, (group,)).fetchone():
+        return None
+    row = connection.execute(
+        "SELECT tasks.book FROM tasks JOIN books ON books.id = tasks.book"
+        " WHERE order_group = ? AND tasks.state = 'waiting' AND books.status <> 'waiting' ORDER BY tasks.book LIMIT 1",
+        (group,),
+    ).fetchone()
+    return int(row[0]) if row else None
+
+
+def _concurrency(connection: sqlite3.Connection) -> dict[str, int]:
+    """Books under way by concurrency group, in every process."""
+    rows = connection.execute(
+        "SELECT concurrency_group, count(DISTINCT book) FROM tasks"
+        " WHERE state = 'leased' AND concurrency_group <> '' GROUP BY concurrency_group"
+    )
+    return dict(rows.fetchall())
 
 
 def _books_under_way(connection: sqlite3.Connection) -> dict[str, int]:
@@ -336,6 +471,9 @@ def _ids(connection: sqlite3.Connection, book_row: int, stages: Sequence[str], s
     return [row[0] for row in rows if row[1] in stages and row[2] in states]
 
 
-def _order_key(connection: sqlite3.Connection, job: int, now: float) -> float:
-    row = connection.execute("SELECT created_at FROM jobs WHERE id = ?", (job,)).fetchone()
-    return float(row[0] if row else now) - PRIORITY_BONUS_SECONDS["medium"]
+def _place(connection: sqlite3.Connection, job: int, now: float) -> tuple[int, float]:
+    """The priority of a job's new tasks, and their key in the order."""
+    row = connection.execute("SELECT priority, created_at FROM jobs WHERE id = ?", (job,)).fetchone()
+    priority, filed_at = row or (PRIORITIES["medium"], now)
+    bonus = next(PRIORITY_BONUS_SECONDS[name] for name, number in PRIORITIES.items() if number == priority)
+    return priority, filed_at - bonus

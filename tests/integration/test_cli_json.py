@@ -161,7 +161,7 @@ def test_show_json_of_a_book_that_failed(library: Path) -> None:
 def test_status_json(library: Path) -> None:
     found = librarian("status", "--json", library=library).document
     require_shape(found, STATUS)
-    assert (found["version"], found["status"]) == (1, "idle")
+    assert (found["version"], found["status"]) == (1, "down")
     assert set(found["queues"].values()) == set(found["active_agents"].values()) == {0}
     running, cap = found["capacity"]["total"].split("/")
     assert (running, found["capacity"]["available"]) == ("0", int(cap))

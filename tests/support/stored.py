@@ -5,7 +5,7 @@ import sqlite3
 from pathlib import Path
 
 from librarian_cli.models import BookHeading, Candidate, Chapter, Chunked, Extract, Page
-from librarian_cli.store import books, content, files, migrations, tasks
+from librarian_cli.store import books, content, files, jobs, migrations, tasks
 
 ROOT = b"/books"
 CHUNK_CHARS = 40
@@ -32,9 +32,10 @@ def candidate(path: bytes, *, root: bytes = ROOT, size: int = 100, mtime_ns: int
 
 def add_book(connection: sqlite3.Connection, name: str, *, status: str = "pending", job: int | None = None) -> int:
     """Make a book with one file, `name`, below `ROOT`. Returns: its row."""
-    job = job or tasks.open_job(connection, "test", "owner")
+    job = job or jobs.start(connection, "test", "owner")
     row = books.add(connection, sha256_of(name), 100, "txt", title=name)
     files.record(connection, candidate(name.encode()), job, book_row=row, outcome=None)
+    jobs.set_scope(connection, job, [ROOT])
     if status != "pending":
         books.set_status(connection, row, status, job)
     return row

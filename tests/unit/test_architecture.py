@@ -16,17 +16,19 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "models"),
-    ("events", "config"),
+    ("events", "config", "config_edit"),
+    ("capacity",),
     ("text",),
     ("readers", "embedders", "store", "discover", "watch"),  # these do not import each other
-    ("stages", "search", "reports"),
+    ("stages",),
+    ("search", "check", "control", "status"),
     ("pipeline",),
     ("app", "progress"),
     ("cli", "server"),
 )
 """From the bottom up. A part imports parts of lower layers, and of its own layer where nothing else is said."""
 RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}
-STRANGERS = set(LAYERS[3])
+STRANGERS = set(LAYERS[4])
 ROOTS = {"__init__", "__main__"}
 FORBIDDEN_AT_START = (
     "numpy", "pypdfium2", "pypdf", "lxml", "selectolax", "charset_normalizer", "Stemmer", "tqdm", "sqlite3", "pathspec",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from librarian_cli import config
+from librarian_cli import config, config_edit
 from librarian_cli.errors import UsageError
 
 
@@ -44,6 +44,7 @@ def test_each_source_outranks_the_one_before_it(file: Path, monkeypatch: pytest.
 def test_every_key_can_be_set_in_the_file_and_by_its_environment_twin(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    chosen = {"limits.profile": "gentle", "limits.prefer": "ingestion", "ingest.order_groups": "folder"}
     for setting in config.settings():
         if setting.key.endswith(".path"):
             value = "/somewhere"
@@ -51,8 +52,8 @@ def test_every_key_can_be_set_in_the_file_and_by_its_environment_twin(
             value = "true"
         elif isinstance(setting.value, tuple):
             value = "*.a:*.b"
-        elif setting.key == "limits.profile":
-            value = "gentle"
+        elif setting.key in chosen:
+            value = chosen[setting.key]
         else:
             value = "1"
         monkeypatch.setenv(config.environment_name(setting.key), value)
@@ -84,13 +85,13 @@ def test_the_library_may_be_named_shortly_and_from_home(file: Path, monkeypatch:
         ("[search]\nvector_weight = true", "search.vector_weight", "a number from 0 to 1"),
         ("[ingest]\napprove_confidence = -0.1", "ingest.approve_confidence", "a number from 0 to 1"),
         ("[ingest]\nhidden = 1", "ingest.hidden", "true or false"),
-        ('[ingest]\ninclude = "*.pdf"', "ingest.include", "a list of patterns"),
-        ("[ingest]\ninclude = [1]", "ingest.include", "a list of patterns"),
+        ('[ingest]\ninclude = "*.pdf"', "ingest.include", "a list of texts"),
+        ("[ingest]\ninclude = [1]", "ingest.include", "a list of texts"),
         ("[limits]\nlock_wait_seconds = -1", "limits.lock_wait_seconds", "a number from 0"),
         ("[limits]\nlock_wait_seconds = inf", "limits.lock_wait_seconds", "a number from 0"),
         ('[limits]\nprofile = "fast"', "limits.profile", '"auto" or "gentle"'),
-        ('[stages.extract]\nworkers = "many"', "stages.extract.workers", '"auto" or a whole number from 1'),
-        ("[stages.extract]\nworkers = 0", "stages.extract.workers", '"auto" or a whole number from 1'),
+        ('[stages.extract]\nworkers = "many"', "stages.extract.workers", '"auto" or 1 to 1024'),
+        ("[stages.extract]\nworkers = 0", "stages.extract.workers", '"auto" or 1 to 1024'),
         ("[library]\npath = 3", "library.path", "text"),
     ],
 )
@@ -172,7 +173,7 @@ def test_typed_text_becomes_the_settings_type_and_comes_back_from_the_file(
 ) -> None:
     checked = config.check_value(key, text)
     assert checked == value
-    config.set_value(key, checked)
+    config_edit.set_value(key, checked)
     assert {setting.key: setting.value for setting in config.settings()}[key] == value
 
 
@@ -196,14 +197,14 @@ hidden = true
 
 def test_setting_a_value_keeps_comments_and_order(file: Path) -> None:
     file.write_text(COMMENTED)
-    assert config.set_value("search.limit", 7) == (file, True)
+    assert config_edit.set_value("search.limit", 7) == (file, True)
     assert file.read_text() == COMMENTED.replace("limit = 5", "limit = 7")
 
 
 def test_a_new_key_goes_under_its_table_and_a_new_table_to_the_end(file: Path) -> None:
     file.write_text("[search]\n# few\nlimit = 5\n")
-    assert config.set_value("search.vector_weight", 0.3)[1]
-    assert config.set_value("limits.profile", "gentle")[1]
+    assert config_edit.set_value("search.vector_weight", 0.3)[1]
+    assert config_edit.set_value("limits.profile", "gentle")[1]
     text = file.read_text()
     assert "# few" in text
     assert text.index("vector_weight") < text.index("[limits]") < text.index("gentle")
@@ -224,7 +225,7 @@ def test_a_comment_that_cannot_be_kept_is_said(file: Path, before: str) -> None:
     file.write_text(before)
     wanted = tomllib.loads(before)
     wanted.setdefault("search", {})["limit"] = 7
-    _, kept = config.set_value("search.limit", 7)
+    _, kept = config_edit.set_value("search.limit", 7)
     text = file.read_text()
     assert tomllib.loads(text) == wanted
     comment = before[before.index("#") :].splitlines()[0]
@@ -233,12 +234,12 @@ def test_a_comment_that_cannot_be_kept_is_said(file: Path, before: str) -> None:
 
 def test_a_value_of_the_same_name_in_another_table_is_left_alone(file: Path) -> None:
     file.write_text("[stages.chunk]\nworkers = 1\n[stages.extract]\nworkers = 2\n")
-    config.set_value("stages.extract.workers", 3)
+    config_edit.set_value("stages.extract.workers", 3)
     assert file.read_text() == "[stages.chunk]\nworkers = 1\n[stages.extract]\nworkers = 3\n"
 
 
 def test_a_written_file_is_for_its_owner_only(file: Path) -> None:
-    config.set_value("passwords.*.pdf", "secret")
+    config_edit.set_value("passwords.*.pdf", "secret")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 

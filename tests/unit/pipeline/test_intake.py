@@ -16,7 +16,7 @@ from librarian_cli.events import Bus, Event, FilesFound, StagePlanned
 from librarian_cli.models import Candidate, ReadLimits
 from librarian_cli.pipeline.intake import Intake, Request, identify
 from librarian_cli.stages import STAGES, fingerprints
-from librarian_cli.store import books, files, tasks
+from librarian_cli.store import books, files, jobs, tasks
 from librarian_cli.store.database import Database
 
 TEXT = "The tide table hangs beside the door of the harbour office.\n" * 20
@@ -46,7 +46,7 @@ class Scene:
         return job
 
     def open_job(self) -> int:
-        return self.database.write_now(lambda connection: tasks.open_job(connection, "ingest", "me"))
+        return self.database.write_now(lambda connection: jobs.start(connection, "ingest", "me"))
 
     def intake(self, job: int) -> Intake:
         bus = Bus()

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from librarian_cli import errors
+from librarian_cli.config import StageSettings
 from librarian_cli.models import Task
 from librarian_cli.pipeline import retry
 
@@ -14,7 +15,7 @@ FRESH = Task(1, 1, "extract", 1, 1, attempts=0, deliveries=1, memory_faults=0, a
 
 
 def decide(error: BaseException, *, attempts: int = 0, most: int = 2) -> retry.Decision:
-    return retry.decide(replace(FRESH, attempts=attempts), error, most, random.Random(1))
+    return retry.decide(replace(FRESH, attempts=attempts), error, StageSettings(max_attempts=most), random.Random(1))
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,9 @@ def test_the_wait_doubles_with_each_attempt_up_to_a_minute() -> None:
 
 def test_waits_of_equal_tasks_differ_so_that_they_do_not_meet_again() -> None:
     jitter = random.Random(1)
-    waits = {retry.decide(FRESH, errors.WorkerCrashed("crash"), 2, jitter).delay_seconds for _ in range(10)}
+    waits = {
+        retry.decide(FRESH, errors.WorkerCrashed("crash"), StageSettings(), jitter).delay_seconds for _ in range(10)
+    }
     assert len(waits) == 10
 
 

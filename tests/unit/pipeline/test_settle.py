@@ -5,11 +5,11 @@ import sqlite3
 import pytest
 
 from librarian_cli.config import Config
-from librarian_cli.models import AuditReport, Chunked, Confidence, PageText, Part, SchemaProposal, Task
+from librarian_cli.models import AuditReport, Chunked, Confidence, Cost, PageText, Part, SchemaProposal, Task
 from librarian_cli.pipeline import settle
 from librarian_cli.pipeline.retry import Decision
 from librarian_cli.stages import NEEDS, Saved
-from librarian_cli.store import books, content, files, tasks
+from librarian_cli.store import books, content, files, jobs, tasks
 from librarian_cli.store.tasks import Caps, LeaseLost, Want
 from tests.support.stored import add_book, candidate
 
@@ -22,7 +22,7 @@ PRINTS = settle.Fingerprints(
 )
 GOOD = AuditReport(0.9, {"text_rebuilt": True}, ())
 BAD = AuditReport(0.0, {"text_rebuilt": True, "fully_indexed": False}, ("gate failed: fully_indexed",))
-COST = settle.Cost(1.5, 1.0)
+COST = Cost(1.5, 1.0)
 
 
 def proposal(confidence: float) -> SchemaProposal:
@@ -32,7 +32,7 @@ def proposal(confidence: float) -> SchemaProposal:
 
 @pytest.fixture
 def job(connection: sqlite3.Connection) -> int:
-    return tasks.open_job(connection, "ingest", "me")
+    return jobs.start(connection, "ingest", "me")
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_a_finish_after_a_take_over_leaves_no_trace(connection: sqlite3.Connecti
         complete(connection, "extract", (*PARTS, CHUNKED), stale)
     decision = Decision("fail", "crash", "signal 11")
     with pytest.raises(LeaseLost):
-        settle.give_up(connection, stale, decision, PRINTS)
+        settle.give_up(connection, stale, decision, PRINTS, COST)
     assert content.text(connection, row) == ""
     assert status(connection, row) == ("pending", "")
     assert states(connection) == ["done", "leased", "waiting", "waiting"]
@@ -154,7 +154,7 @@ def test_a_finish_after_a_take_over_leaves_no_trace(connection: sqlite3.Connecti
 def test_giving_up_buries_the_task_with_its_reason_and_fingerprint(
     connection: sqlite3.Connection, row: int, job: int
 ) -> None:
-    settle.give_up(connection, claim(connection, "schema"), Decision("fail", "crash", "signal 11"), PRINTS)
+    settle.give_up(connection, claim(connection, "schema"), Decision("fail", "crash", "signal 11"), PRINTS, COST)
     assert states(connection) == ["failed", "cancelled", "cancelled", "cancelled"]
     found = connection.execute("SELECT fingerprint, reason, detail FROM tasks ORDER BY id").fetchone()
     assert found == ("failure of schema", "crash", "signal 11")
@@ -162,7 +162,7 @@ def test_giving_up_buries_the_task_with_its_reason_and_fingerprint(
 
 
 def test_a_changed_file_loses_its_book_and_is_read_again(connection: sqlite3.Connection, row: int, job: int) -> None:
-    settle.forget_changed(connection, claim(connection, "schema"), candidate(b"a.txt"), vanished=False)
+    settle.forget_changed(connection, claim(connection, "schema"), candidate(b"a.txt"), vanished=False, cost=COST)
     assert status(connection, row) == ("failed", "changed")
     known = files.known(connection, [candidate(b"a.txt")])[0]
     assert known is not None
@@ -170,7 +170,7 @@ def test_a_changed_file_loses_its_book_and_is_read_again(connection: sqlite3.Con
 
 
 def test_a_vanished_file_is_skipped_rather_than_failed(connection: sqlite3.Connection, row: int, job: int) -> None:
-    settle.forget_changed(connection, claim(connection, "schema"), candidate(b"a.txt"), vanished=True)
+    settle.forget_changed(connection, claim(connection, "schema"), candidate(b"a.txt"), vanished=True, cost=COST)
     assert [(item.outcome, item.reason) for item in files.outcomes(connection, job=job)] == [("skipped", "vanished")]
 
 
@@ -178,7 +178,7 @@ def test_when_another_path_holds_the_content_the_task_goes_back_uncharged(
     connection: sqlite3.Connection, row: int, job: int
 ) -> None:
     files.record(connection, candidate(b"copy.txt"), job, book_row=row, outcome=None)
-    settle.forget_changed(connection, claim(connection, "schema"), candidate(b"a.txt"), vanished=True)
+    settle.forget_changed(connection, claim(connection, "schema"), candidate(b"a.txt"), vanished=True, cost=COST)
     assert states(connection)[0] == "ready"
     task = claim(connection, "schema")
     assert (task.attempts, task.deliveries) == (0, 2)

@@ -8,7 +8,7 @@ from librarian_cli.config import Config
 from librarian_cli.errors import FileChanged
 from librarian_cli.models import Confidence, Peek, SchemaProposal
 from librarian_cli.stages import schema
-from librarian_cli.store import books, files, tasks
+from librarian_cli.store import books, files, jobs, tasks
 from tests.support.stored import add_book, candidate
 
 ENGLISH = "It was the best of times, and it was the worst of times, as we have all been told before. " * 5
@@ -166,7 +166,7 @@ def test_a_password_is_chosen_by_the_files_name() -> None:
 def test_the_first_path_that_still_exists_is_read(
     connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = tasks.open_job(connection, "test", "owner")
+    job = jobs.start(connection, "test", "owner")
     row = add_book(connection, "gone.txt", job=job)
     files.record(connection, candidate(b"there.txt"), job, book_row=row, outcome=None)
     book = books.get(connection, row)

@@ -6,7 +6,7 @@ import pytest
 
 from librarian_cli.errors import UsageError
 from librarian_cli.models import AuditReport, Confidence, SchemaProposal
-from librarian_cli.store import books, files, tasks
+from librarian_cli.store import books, files, jobs, tasks
 from tests.support.stored import add_book, candidate, save_text, sha256_of
 
 PROPOSAL = SchemaProposal(
@@ -98,7 +98,7 @@ def test_a_status_outside_the_list_is_refused_by_the_library(connection: sqlite3
 
 
 def test_a_status_without_a_job_leaves_the_job_in_which_it_was_decided(connection: sqlite3.Connection) -> None:
-    row = add_book(connection, "a", status="ok", job=1)
+    row = add_book(connection, "a", status="ok", job=jobs.start(connection, "test", "owner"))
     books.set_status(connection, row, "failed", None, reason="audit", detail="d" * 5000)
     assert connection.execute("SELECT outcome_job FROM books").fetchone() == (1,)
     book = books.get(connection, row)
@@ -140,7 +140,7 @@ def test_warnings_are_noted_once_each_in_order(connection: sqlite3.Connection) -
 
 
 def test_books_without_any_file_are_orphans(connection: sqlite3.Connection) -> None:
-    job = tasks.open_job(connection, "test", "owner")
+    job = jobs.start(connection, "test", "owner")
     edited, kept = add_book(connection, "edited", job=job), add_book(connection, "kept", job=job)
     other = books.add(connection, sha256_of("new words"), 5, "txt", title="t")
     files.record(connection, candidate(b"edited"), job, book_row=other, outcome=None)
@@ -152,7 +152,7 @@ def test_deleting_a_book_takes_everything_that_hangs_on_it(connection: sqlite3.C
     row = books.add(connection, sha256_of("a"), 1, "txt", title="t")
     books.save_proposal(connection, row, PROPOSAL, "approved")
     books.save_audit(connection, row, AuditReport(1.0, {}, ()))
-    tasks.add(connection, row, {"schema": ()}, tasks.open_job(connection, "test", "owner"), 1.0)
+    tasks.add(connection, row, {"schema": ()}, jobs.start(connection, "test", "owner"), 1.0)
     books.delete(connection, row)
     for table in ("books", "proposals", "audits", "tasks"):
         assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)

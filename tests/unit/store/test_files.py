@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from librarian_cli.models import Candidate, FileOutcome
-from librarian_cli.store import books, files, tasks
-from tests.support.stored import add_book, candidate, sha256_of
+from librarian_cli.store import books, files, jobs, tasks
+from tests.support.stored import ROOT, add_book, candidate, sha256_of
 
 HUGE = (1 << 64) - 3
 """An inode of 64 bits, as some file systems have."""
@@ -15,7 +15,7 @@ HUGE = (1 << 64) - 3
 
 @pytest.fixture
 def job(connection: sqlite3.Connection) -> int:
-    return tasks.open_job(connection, "test", "owner")
+    return jobs.start(connection, "test", "owner")
 
 
 def found(connection: sqlite3.Connection, job: int | None = None) -> dict[bytes, tuple[str, str]]:
@@ -135,18 +135,24 @@ def test_further_paths_of_a_book_are_duplicates_that_name_it(connection: sqlite3
 
 def test_when_the_first_path_is_gone_the_copy_bears_the_outcome(connection: sqlite3.Connection, job: int) -> None:
     row = add_book(connection, "a", status="ok", job=job)
-    later = tasks.open_job(connection, "test", "owner")
+    later = jobs.start(connection, "test", "owner")
     files.record(connection, candidate(b"copy"), later, book_row=row, outcome=None)
     assert files.mark_absent(connection, b"/books", later) == 1
     assert found(connection) == {b"/books/copy": ("ok", "")}
     assert files.paths_of(connection, row) == [b"/books/copy"]
 
 
+def later_job(connection: sqlite3.Connection) -> int:
+    job = jobs.start(connection, "test", "owner")
+    jobs.set_scope(connection, job, [ROOT])
+    return job
+
+
 def test_what_an_earlier_job_decided_is_unchanged_with_its_reason(connection: sqlite3.Connection, job: int) -> None:
     books.set_status(connection, add_book(connection, "bad", job=job), "failed", job, reason="corrupt")
     skipped = skip(connection, job, b"picture")
     bad = files.known(connection, [candidate(b"bad")])[0]
-    later = tasks.open_job(connection, "test", "owner")
+    later = later_job(connection)
     assert bad is not None
     files.mark_seen(connection, [bad.id, skipped], later)
     assert found(connection, later) == {
@@ -154,12 +160,12 @@ def test_what_an_earlier_job_decided_is_unchanged_with_its_reason(connection: sq
         b"/books/picture": ("unchanged", "unsupported"),
     }
     assert found(connection) == {b"/books/bad": ("failed", "corrupt"), b"/books/picture": ("skipped", "unsupported")}
-    assert found(connection, job) == {}, "a file belongs to the last job that saw it"
+    assert found(connection, job) == found(connection), "a job goes on seeing what later ones saw in its scope"
 
 
 def test_a_book_that_ran_again_in_this_job_is_no_longer_unchanged(connection: sqlite3.Connection, job: int) -> None:
     row = add_book(connection, "a", status="failed", job=job)
-    later = tasks.open_job(connection, "test", "owner")
+    later = later_job(connection)
     known = files.known(connection, [candidate(b"a")])[0]
     assert known is not None
     files.mark_seen(connection, [known.id], later)
@@ -171,7 +177,7 @@ def test_only_files_below_the_listed_root_that_were_not_seen_are_absent(
     connection: sqlite3.Connection, job: int
 ) -> None:
     inside, outside = skip(connection, job, b"a"), skip(connection, job, b"a", root=b"/books2")
-    later = tasks.open_job(connection, "test", "owner")
+    later = jobs.start(connection, "test", "owner")
     seen = skip(connection, later, b"b")
     assert len({inside, outside, seen}) == 3
     assert files.mark_absent(connection, b"/books", later) == 1
@@ -180,7 +186,7 @@ def test_only_files_below_the_listed_root_that_were_not_seen_are_absent(
 
 def test_a_file_that_comes_back_is_there_again(connection: sqlite3.Connection, job: int) -> None:
     row = skip(connection, job, b"a")
-    later = tasks.open_job(connection, "test", "owner")
+    later = jobs.start(connection, "test", "owner")
     files.mark_absent(connection, b"/books", later)
     assert found(connection) == {}
     files.mark_seen(connection, [row], later)

@@ -8,9 +8,9 @@ from itertools import product
 import pytest
 
 from librarian_cli.models import Task
-from librarian_cli.store import books, files, tasks
+from librarian_cli.store import books, files, jobs, tasks
 from librarian_cli.store.tasks import TRANSITIONS, Caps, LeaseLost, Want
-from tests.support.stored import add_book, candidate
+from tests.support.stored import ROOT, add_book, candidate
 
 NEEDS = {"schema": (), "extract": ("schema",), "chunk": ("extract",), "audit": ("chunk",)}
 QUEUES = {"schema": "schema", "extract": "ingestion", "chunk": "ingestion", "audit": "trust_audit"}
@@ -21,7 +21,7 @@ STATES = tuple(TRANSITIONS)
 
 @pytest.fixture
 def job(connection: sqlite3.Connection) -> int:
-    return tasks.open_job(connection, "ingest", "me")
+    return jobs.start(connection, "ingest", "me")
 
 
 def add(connection: sqlite3.Connection, name: str, job: int, cost: float = 1.0) -> int:
@@ -161,7 +161,7 @@ def test_higher_priority_goes_first_and_then_the_dearest(connection: sqlite3.Con
 
 
 def test_an_older_job_goes_before_a_newer_one_whatever_the_cost(connection: sqlite3.Connection, job: int) -> None:
-    newer = tasks.open_job(connection, "ingest", "me")
+    newer = jobs.start(connection, "ingest", "me")
     connection.execute("UPDATE jobs SET created_at = created_at + 60 WHERE id = ?", (newer,))
     add(connection, "dear", newer, 9.0)
     old = add(connection, "cheap", job, 1.0)
@@ -341,7 +341,7 @@ def test_a_rerun_begins_at_its_stage_and_belongs_to_the_new_job(
 ) -> None:
     row = add(connection, "a", job)
     run_all(connection)
-    later = tasks.open_job(connection, "ingest", "me")
+    later = jobs.start(connection, "ingest", "me")
     assert tasks.rerun(connection, row, stage, BELOW[stage], later)
     assert states(connection, row) == expected
     assert tasks.unfinished(connection, later) == 1
@@ -405,12 +405,13 @@ def test_a_failure_is_outdated_by_fingerprints_of_its_own_but_a_removed_book_is_
 def test_a_job_adopts_unfinished_tasks_of_the_books_it_has_seen(connection: sqlite3.Connection, job: int) -> None:
     add(connection, "a", job)
     add(connection, "b", job)
-    later = tasks.open_job(connection, "ingest", "me")
+    later = jobs.start(connection, "ingest", "me")
     known = files.known(connection, [candidate(b"a")])[0]
     assert known is not None
     files.mark_seen(connection, [known.id], later)
-    tasks.adopt_seen(connection, later)
-    assert (tasks.unfinished(connection, job), tasks.unfinished(connection, later)) == (1, 1)
+    jobs.set_scope(connection, later, [ROOT])
+    jobs.adopt(connection, later)
+    assert (tasks.unfinished(connection, job), tasks.unfinished(connection, later)) == (2, 1)
 
 
 def test_the_librarys_own_task_is_filed_once_and_made_ready_again(connection: sqlite3.Connection, job: int) -> None:
@@ -427,6 +428,8 @@ def test_the_librarys_own_task_is_filed_once_and_made_ready_again(connection: sq
 
 
 def test_a_closed_job_has_an_end(connection: sqlite3.Connection, job: int) -> None:
-    tasks.close_job(connection, job)
-    created, finished = connection.execute("SELECT created_at, finished_at FROM jobs").fetchone()
-    assert finished >= created
+    jobs.close(connection, job, {"ok": 3})
+    found = jobs.get(connection, job)
+    assert found.finished_at is not None
+    assert found.finished_at >= found.created_at
+    assert (found.outcomes, found.percent) == ({"ok": 3}, 100.0)

@@ -1,0 +1,110 @@
+"""`librarian pause`, `resume`, `cancel`, `retry` and `prioritise`: live control from a second terminal."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from librarian_cli.cli.context import Settings, json_option, pass_settings
+
+if TYPE_CHECKING:
+    from librarian_cli.models import Book
+
+_LEVELS = ("low", "medium", "high", "critical")
+_ID_CHARS = 12
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[STAGE|QUEUE]...")
+@json_option
+@pass_settings
+def pause(settings: Settings, *, names: tuple[str, ...], as_json: bool) -> None:
+    """Let stages or queues begin nothing more, or everything, in every process.
+
+    What runs may end. Stages: schema, extract, chunk, audit, index. Queues: schema, ingestion, trust_audit.
+    """
+    from librarian_cli.cli import render
+
+    with settings.open() as librarian:
+        paused = sorted(librarian.pause(names))
+    if as_json:
+        render.document({"paused": paused})
+    else:
+        render.echo(f"paused: {', '.join(paused)}; `librarian resume` lets them go on")
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[STAGE|QUEUE]...")
+@json_option
+@pass_settings
+def resume(settings: Settings, *, names: tuple[str, ...], as_json: bool) -> None:
+    """Let what was paused go on: these, or everything."""
+    from librarian_cli.cli import render
+
+    with settings.open() as librarian:
+        resumed = librarian.resume(names)
+    if as_json:
+        render.document({"resumed": resumed})
+    else:
+        render.echo(f"resumed: {', '.join(resumed)}" if resumed else "nothing was paused")
+
+
+@click.command()
+@click.argument("targets", nargs=-1, required=True, metavar="BOOK|JOB...")
+@json_option
+@pass_settings
+def cancel(settings: Settings, *, targets: tuple[str, ...], as_json: bool) -> None:
+    """Cancel what books, or the books of a job, have not finished.
+
+    What runs is stopped, and nothing half-written stays. `librarian retry` takes a cancelled book up again.
+    """
+    with settings.open() as librarian:
+        changed = librarian.cancel(targets)
+    _report("cancelled", changed, as_json=as_json)
+
+
+@click.command()
+@click.argument("targets", nargs=-1, metavar="[BOOK|JOB]...")
+@click.option("--failed", is_flag=True, help="Every book that failed.")
+@json_option
+@pass_settings
+def retry(settings: Settings, *, targets: tuple[str, ...], failed: bool, as_json: bool) -> None:
+    """Give failed or cancelled books a new life, from the stage on that they did not pass.
+
+    A running `ingest` takes them up; else `librarian ingest` without a path does.
+    """
+    from librarian_cli.cli import render
+
+    if bool(targets) == failed:
+        raise click.UsageError("name books or jobs, or say --failed")
+    with settings.open() as librarian:
+        job, changed = librarian.retry(targets, all_failed=failed)
+    if as_json:
+        render.document({"job": job, "retried": [book.id for book in changed]})
+        return
+    _report("ready again", changed, as_json=False)
+    if changed:
+        render.echo(f"job {job}; a running `ingest` takes it up, else run `librarian ingest`", err=True)
+
+
+@click.command()
+@click.argument("targets", nargs=-1, required=True, metavar="BOOK|JOB...")
+@click.argument("level", type=click.Choice(_LEVELS))
+@json_option
+@pass_settings
+def prioritise(settings: Settings, *, targets: tuple[str, ...], level: str, as_json: bool) -> None:
+    """Give unfinished books, or those of a job, another priority: they move to its place in the queue."""
+    with settings.open() as librarian:
+        changed = librarian.prioritise(targets, level)
+    _report("prioritised", changed, as_json=as_json)
+
+
+def _report(word: str, changed: "list[Book]", *, as_json: bool) -> None:
+    from librarian_cli.cli import render
+
+    if as_json:
+        render.document({word: [book.id for book in changed]})
+        return
+    for book in changed:
+        render.echo(f"{word}  {book.id[:_ID_CHARS]}  {render.escape(book.title)}")
+    if not changed:
+        render.echo("nothing to do: no such book has anything left, or is in that state", err=True)
