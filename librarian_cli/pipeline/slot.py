@@ -6,26 +6,18 @@ the store or retry policy.
 
 import concurrent.futures as cf
 import functools
-import pickle
 import queue
-import signal
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any
 
 from librarian_cli import errors
 from librarian_cli.pipeline import deadline, nursery, process, worker
-
-_T = TypeVar("_T")
+from librarian_cli.pipeline.task import Task, TaskFuture, death, settlement
 
 _START_ATTEMPTS = 5
-_FULL_SHARE = 0.75
-_OUT_OF_MEMORY_SIGNALS = frozenset(
-    -number for number in (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGTRAP)
-)
-"""How native code dies when an allocation fails; with a nearly full address space that is what it was."""
 _FRESH_SECONDS = 0.05  # a worker that has just answered is not asked whether it lives
 _BACKOFF_SECONDS = 0.05  # doubled after each failed start
 
@@ -40,36 +32,6 @@ class WorkerStatus:
     restarts: int
     peak_rss_bytes: int
     last_cpu_seconds: float
-
-
-class TaskFuture(cf.Future[_T]):
-    """A future that also tells what its call cost; zero unless a worker answered."""
-
-    cpu_seconds: float = 0.0
-    peak_rss_bytes: int = 0  # of the worker's whole life so far
-
-
-class RemoteTraceback(Exception):
-    """Carries the text of a worker's traceback, as the cause of what was raised there."""
-
-    def __str__(self) -> str:
-        return f"\n{self.args[0]}"
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One submitted call; `parts` grows while it runs."""
-
-    future: TaskFuture[Any]
-    call: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
-    deadline: deadline.Deadline
-    on_part: Callable[[Any], object] | None
-    parts: list[Any] = field(default_factory=list)
-
-    def cancel(self) -> None:
-        """Cancel a call that waits, and wake those who wait for it."""
-        if self.future.cancel():
-            self.future.set_running_or_notify_cancel()
 
 
 class Slot:
@@ -158,7 +120,7 @@ class Slot:
             healthy = False
             answer = self._perform(task, request)
             healthy = answer.kind != worker.OUT_OF_MEMORY  # C libraries seldom get over it
-            settle = _settlement(task, answer)
+            settle = settlement(task, answer)
         except BaseException as exc:  # noqa: BLE001 - pickle and on_part run foreign code, and each future must end
             settle = functools.partial(task.future.set_exception, exc)
         if self._end():
@@ -187,7 +149,7 @@ class Slot:
             child.send(request, watch.until)
             while (answer := child.receive(watch.until)).kind == worker.PART:
                 heard_at = time.monotonic()
-                _take_part(task, answer)
+                task.take_part(answer)
                 watch.part_taken(heard_at)
         except process.Unread:
             raise
@@ -196,7 +158,7 @@ class Slot:
             self._bury_worker()
             raise errors.WorkerTimeout("timeout", watch.verdict(), tuple(task.parts)) from None
         except process.Died:
-            raise _death(self._bury_worker(), self._limits.memory_bytes, tuple(task.parts)) from None
+            raise death(self._bury_worker(), self._limits.memory_bytes, tuple(task.parts)) from None
         self._record(task.future, answer)
         return answer
 
@@ -254,39 +216,3 @@ class Slot:
         with self._lock:  # from here on, no kill reaches it
             child, self._worker = self._worker, None
             return child
-
-
-def _take_part(task: Task, answer: process.Answer) -> None:
-    part = _unpack(answer.body)
-    task.parts.append(part)
-    if task.on_part is not None:
-        task.on_part(part)
-
-
-def _unpack(body: memoryview) -> Any:
-    try:
-        return pickle.loads(body)
-    except Exception as exc:
-        raise RuntimeError(f"the result cannot be unpickled: {worker.describe(exc)}") from exc
-
-
-def _settlement(task: Task, answer: process.Answer) -> Callable[[], None]:
-    """Turn a final answer into what is to be done to the future."""
-    if answer.kind == worker.RESULT:
-        return functools.partial(task.future.set_result, _unpack(answer.body))
-    if answer.kind == worker.FINISHED:
-        return functools.partial(task.future.set_result, tuple(task.parts))
-    if answer.kind == worker.OUT_OF_MEMORY:
-        raise errors.WorkerError("memory", "it needs more than its worker may use", tuple(task.parts))
-    exc, text = _unpack(answer.body)
-    exc.__cause__ = RemoteTraceback(text)
-    return functools.partial(task.future.set_exception, exc)
-
-
-def _death(ending: process.Ending, memory_bytes: int, parts: tuple[object, ...]) -> errors.WorkerError:
-    if ending.code == -signal.SIGXCPU:
-        return errors.WorkerTimeout("timeout", "it used up its CPU time", parts)
-    if ending.code in _OUT_OF_MEMORY_SIGNALS and ending.peak_rss_bytes >= _FULL_SHARE * memory_bytes:
-        used, most = ending.peak_rss_bytes >> 20, memory_bytes >> 20
-        return errors.WorkerError("memory", f"it used {used} of the {most} MiB that its worker may have", parts)
-    return errors.WorkerCrashed("crash", ending.text, parts)

@@ -19,7 +19,8 @@ from typing import Any, ParamSpec, TypeVar
 
 from librarian_cli.pipeline import nursery
 from librarian_cli.pipeline.deadline import Deadline
-from librarian_cli.pipeline.slot import Slot, Task, TaskFuture, WorkerStatus
+from librarian_cli.pipeline.slot import Slot, WorkerStatus
+from librarian_cli.pipeline.task import Task, TaskFuture
 from librarian_cli.pipeline.worker import WorkerLimits
 
 __all__ = ["Deadline", "SlotPool", "TaskFuture", "WorkerLimits", "WorkerStatus"]
