@@ -381,6 +381,20 @@ def test_a_running_call_can_be_killed(make_pool: Callable[..., SlotPool], tmp_pa
     assert_usable(pool)
 
 
+def test_a_future_is_running_from_when_a_slot_takes_its_call(
+    make_pool: Callable[..., SlotPool], tmp_path: Path
+) -> None:
+    pool = make_pool()
+    first = pool.submit(pool_tasks.hang, str(tmp_path / "started"))
+    second = pool.submit(pool_tasks.hang)
+    wait_until((tmp_path / "started").exists)
+    assert first.running()
+    assert not second.running()
+    assert pool.kill(first)
+    wait_until(second.running)
+    assert first.done()
+
+
 def test_shutdown_lets_what_runs_and_waits_finish(make_pool: Callable[..., SlotPool]) -> None:
     pool = make_pool()
     futures = [pool.submit(pool_tasks.busy_for, 0.02) for _ in range(5)]
