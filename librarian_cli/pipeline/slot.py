@@ -159,6 +159,8 @@ class Slot:
             raise errors.WorkerTimeout("timeout", watch.verdict(), tuple(task.parts)) from None
         except process.Died:
             raise death(self._bury_worker(), self._limits.memory_bytes, tuple(task.parts)) from None
+        finally:
+            task.future.output = child.take_output()
         self._record(task.future, answer)
         return answer
 

@@ -24,8 +24,9 @@ _OUT_OF_MEMORY_SIGNALS = frozenset(
 
 
 class TaskFuture(cf.Future[_T]):
-    """A future that also tells what its call cost; zero unless a worker answered."""
+    """A future that also tells what its call cost and printed. The costs are zero unless a worker answered."""
 
+    output: str = ""  # the last output.KEPT_BYTES of stdout and stderr, however the call ended
     cpu_seconds: float = 0.0
     peak_rss_bytes: int = 0  # of the worker's whole life so far
 

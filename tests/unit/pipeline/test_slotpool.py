@@ -2,6 +2,7 @@
 
 import concurrent.futures as cf
 import contextlib
+import functools
 import os
 import random
 import signal
@@ -15,6 +16,7 @@ import pytest
 
 from librarian_cli import errors
 from librarian_cli.pipeline import nursery, process, worker
+from librarian_cli.pipeline.output import KEPT_BYTES
 from librarian_cli.pipeline.slotpool import Deadline, SlotPool, WorkerLimits
 from tests.unit.pipeline import pool_tasks
 
@@ -23,7 +25,8 @@ PATIENCE = 30.0  # of a test for what must happen
 
 @pytest.fixture(scope="module")
 def shared_nursery() -> Iterator[nursery.Nursery]:
-    with nursery.Nursery([pool_tasks.__name__]) as shared:
+    with pytest.MonkeyPatch.context() as patch, nursery.Nursery([pool_tasks.__name__]) as shared:
+        patch.delenv("PYTHONUNBUFFERED", raising=False)  # workers must not owe it to the tests' surroundings
         yield shared
 
 
@@ -266,12 +269,13 @@ def test_workers_run_in_clean_surroundings(make_pool: Callable[..., SlotPool]) -
     before = dict(os.environ)
     found = make_pool().submit(pool_tasks.surroundings).result(PATIENCE)
     modules = found.pop("modules")
+    found["stdio"] = [name.partition(":")[0] for name in found["stdio"]]  # type: ignore[attr-defined]
     assert found == {
         "umask": 0o077,
         "main_thread": True,
         "threads": 1,
         "group": True,
-        "stdio": ["/dev/null"] * 3,
+        "stdio": ["/dev/null", "pipe", "pipe"],
         "environ": {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"},
         "ignored": [True, True],
         "core": (0, 0),
@@ -280,11 +284,76 @@ def test_workers_run_in_clean_surroundings(make_pool: Callable[..., SlotPool]) -
     assert dict(os.environ) == before
 
 
-def test_what_a_parser_prints_reaches_nobody(
-    make_pool: Callable[..., SlotPool], capfd: pytest.CaptureFixture[str]
+SHOUTED = "print; stderr é; fd 1; fd 2; printf; a child"
+
+
+@pytest.mark.parametrize(
+    ("call", "outcome"),
+    [
+        (pool_tasks.pid, None),
+        (pool_tasks.raise_key_error, KeyError),
+        (pool_tasks.fill_memory_at_once, errors.WorkerError),
+        (pool_tasks.segfault, errors.WorkerCrashed),
+        (pool_tasks.hang, errors.WorkerTimeout),
+    ],
+)
+def test_what_a_call_prints_is_found_on_its_future_and_nowhere_else(
+    make_pool: Callable[..., SlotPool],
+    capfd: pytest.CaptureFixture[str],
+    call: Callable[[], object],
+    outcome: type[Exception] | None,
 ) -> None:
-    make_pool().submit(pool_tasks.shout).result(PATIENCE)
+    pool = make_pool()
+    future = pool.run(pool_tasks.shout_and, call, deadline=Deadline(silence_seconds=3.0))
+    exc = future.exception(PATIENCE)
+    assert (None if exc is None else type(exc)) == outcome
+    assert future.output == SHOUTED
     assert capfd.readouterr() == ("", "")
+    after = pool.submit(pool_tasks.echo, 1)
+    assert (after.result(PATIENCE), after.output) == (1, "")
+
+
+def test_what_a_killed_call_printed_is_kept(make_pool: Callable[..., SlotPool], tmp_path: Path) -> None:
+    pool = make_pool()
+    future = pool.run(pool_tasks.shout_and, functools.partial(pool_tasks.hang, str(tmp_path / "started")))
+    wait_until((tmp_path / "started").exists)
+    assert pool.kill(future)
+    assert isinstance(failure(future), cf.CancelledError)
+    assert future.output == SHOUTED
+
+
+def test_the_end_of_much_output_is_kept_and_printing_it_does_not_block(make_pool: Callable[..., SlotPool]) -> None:
+    future = make_pool().submit(pool_tasks.print_megabytes, 64)
+    assert future.result(PATIENCE) == len("the end")
+    assert future.output.endswith("x\nthe end")
+    assert len(future.output) == KEPT_BYTES
+
+
+def test_endless_printing_ends_at_the_limit(make_pool: Callable[..., SlotPool]) -> None:
+    pool = make_pool()
+    future = pool.run(pool_tasks.print_for_ever, deadline=Deadline(silence_seconds=0.3))
+    assert isinstance(worker_failure(future), errors.WorkerTimeout)
+    assert "again" in future.output
+    assert_usable(pool)
+
+
+def test_a_worker_that_closes_its_output_serves_on_and_costs_no_time(make_pool: Callable[..., SlotPool]) -> None:
+    pool = make_pool()
+    assert pool.submit(pool_tasks.silence_for_ever).result(PATIENCE) is None
+    before = time.process_time()
+    assert pool.run(pool_tasks.count_slowly, 1, 1.0).result(PATIENCE) == (0,)
+    assert time.process_time() - before < 0.5
+    assert pool.restarts == 0
+
+
+def test_a_printer_that_outlives_its_worker_hangs_nobody(make_pool: Callable[..., SlotPool], tmp_path: Path) -> None:
+    pool = make_pool()
+    future = pool.submit(pool_tasks.leave_a_printer_behind, str(tmp_path / "pid"))
+    assert isinstance(worker_failure(future), errors.WorkerCrashed)
+    assert "y\ny\n" in future.output
+    printer = int((tmp_path / "pid").read_text())
+    wait_until(lambda: not is_running(printer))
+    assert_usable(pool)
 
 
 @pytest.mark.parametrize("call", [pool_tasks.grandchild_then_crash, pool_tasks.grandchild_then_hang])
