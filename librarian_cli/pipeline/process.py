@@ -66,7 +66,7 @@ class Ending:
 
 
 class WorkerProcess:
-    """The parent's handle on one worker. One thread talks through it; only `kill` may be called from others."""
+    """The parent's handle on one worker. One thread talks through it; others may call `kill` and `is_alive`."""
 
     def __init__(self, channel: socket.socket, life_w: int, report_r: int, output_r: int) -> None:
         channel.settimeout(0.0)
@@ -99,8 +99,8 @@ class WorkerProcess:
         self.first_rss_bytes = self.receive(until).rss_bytes
 
     def is_alive(self) -> bool:
-        """Tell whether neither its end was reported nor its nursery has died; one system call."""
-        return not self._report.poll(0)
+        """Tell whether neither its end was reported nor its nursery has died."""
+        return not self._reported()
 
     def send(self, request: bytes, until: float) -> None:
         """Write a request before the monotonic time `until`. Raises: Unread, Overdue."""
@@ -127,10 +127,7 @@ class WorkerProcess:
 
     def kill(self) -> None:
         """Send SIGKILL to the worker and whatever it started, unless its end was reported."""
-        report = select.poll()  # one of its own: two threads cannot share a poll object
-        report.register(self._report_r, select.POLLIN)
-        reported = any(event & select.POLLIN for _, event in report.poll(0))
-        if self.pid and not reported:  # else the pid may be another's by now
+        if self.pid and not self._reported() & select.POLLIN:  # else the pid may be another's by now
             try:
                 os.killpg(self.pid, signal.SIGKILL)
             except (ProcessLookupError, PermissionError):  # not its group's leader yet, or any more
@@ -154,6 +151,11 @@ class WorkerProcess:
         os.close(self._report_r)
         os.close(self._life_w)  # the last blow, should one be needed
         return ending
+
+    def _reported(self) -> int:
+        report = select.poll()  # one of its own: two threads cannot share a poll object
+        report.register(self._report_r, select.POLLIN)
+        return dict(report.poll(0)).get(self._report_r, 0)
 
     def _read_ending(self) -> Ending:
         if not self.pid or not self._report.poll(0):

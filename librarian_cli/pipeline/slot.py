@@ -1,7 +1,7 @@
 """One slot of a pool: the thread that takes calls and supervises the worker that performs them.
 
-Owns: a call's course from the queue to its future, and when a worker is replaced. Must not know stages, books,
-the store or retry policy.
+Owns: a call's course from the queue to its future, when a worker is replaced, and the slot's health. Must not know
+stages, books, the store or retry policy.
 """
 
 import concurrent.futures as cf
@@ -10,28 +10,17 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from librarian_cli import errors
 from librarian_cli.pipeline import deadline, nursery, process, worker
+from librarian_cli.pipeline.health import Health, WorkerStatus
 from librarian_cli.pipeline.task import Task, TaskFuture, death, settlement
 
+_KILLED = "killed"
 _START_ATTEMPTS = 5
 _FRESH_SECONDS = 0.05  # a worker that has just answered is not asked whether it lives
 _BACKOFF_SECONDS = 0.05  # doubled after each failed start
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerStatus:
-    """One slot for people to look at. The pid is None while it has no worker; a restart replaces a worker."""
-
-    pid: int | None
-    busy: bool
-    tasks_done: int
-    restarts: int
-    peak_rss_bytes: int
-    last_cpu_seconds: float
 
 
 class Slot:
@@ -51,9 +40,10 @@ class Slot:
         self._source = source
         self._limits = limits
         self._on_end = on_end
-        self._lock = threading.Lock()  # guards _running and _worker, so that a kill hits no other call's worker
+        self._lock = threading.Lock()  # guards these three, so that a kill hits no other call's worker
         self._running: cf.Future[Any] | None = None
         self._worker: process.WorkerProcess | None = None
+        self._condition: Health = "healthy"  # the worker's, or that of its starting; never busy
         self._killed = threading.Event()  # the running call's; also cuts the wait between two starts short
         self._starts = self._tasks = self._tasks_of_worker = self._peak_rss_bytes = 0
         self._rss_bytes = 0
@@ -81,12 +71,19 @@ class Slot:
         with self._lock:
             return WorkerStatus(
                 pid=None if self._worker is None else self._worker.pid,
-                busy=self._running is not None,
+                health=self._health(),
                 tasks_done=self._tasks,
                 restarts=max(0, self._starts - 1),
                 peak_rss_bytes=self._peak_rss_bytes,
                 last_cpu_seconds=self._last_cpu_seconds,
             )
+
+    def _health(self) -> Health:
+        if self._condition != "healthy":
+            return self._condition
+        if self._running is not None:
+            return "busy"
+        return "healthy" if self._worker is None or self._worker.is_alive() else "unhealthy"
 
     def _run(self) -> None:
         while (task := self._calls.get()) is not None:
@@ -114,20 +111,20 @@ class Slot:
 
     def _serve(self, task: Task) -> None:
         """Run one call and settle its future, whatever happens."""
-        healthy = True
+        fate = ""  # why the worker has to go, if it has to
         try:
             request = worker.pack_request(task.call, deadline.or_for_ever(task.deadline.total_seconds))
-            healthy = False
+            fate = _KILLED
             answer = self._perform(task, request)
-            healthy = answer.kind != worker.OUT_OF_MEMORY  # C libraries seldom get over it
+            fate = "memory" if answer.kind == worker.OUT_OF_MEMORY else ""  # C libraries seldom get over it
             settle = settlement(task, answer)
         except BaseException as exc:  # noqa: BLE001 - pickle and on_part run foreign code, and each future must end
             settle = functools.partial(task.future.set_exception, exc)
         if self._end():
-            healthy = False
+            fate = _KILLED
             settle = functools.partial(task.future.set_exception, cf.CancelledError("killed while it ran"))
-        if not healthy:
-            self._bury_worker()
+        if fate:
+            self._bury_worker(fate)
         settle()
         if self._worn_out():
             self._retire_worker()
@@ -140,7 +137,7 @@ class Slot:
             try:
                 return self._converse(child, task, request)
             except process.Unread:  # it was found dead: nothing ran, so nothing is charged
-                self._bury_worker()
+                self._bury_worker("crash")
         raise errors.EnvironmentFault("worker processes end before they take a task; is something killing them?")
 
     def _converse(self, child: process.WorkerProcess, task: Task, request: bytes) -> process.Answer:
@@ -155,10 +152,10 @@ class Slot:
             raise
         except process.Overdue:
             child.kill()
-            self._bury_worker()
+            self._bury_worker("timeout")
             raise errors.WorkerTimeout("timeout", watch.verdict(), tuple(task.parts)) from None
         except process.Died:
-            raise death(self._bury_worker(), self._limits.memory_bytes, tuple(task.parts)) from None
+            raise death(self._bury_worker("crash"), self._limits.memory_bytes, tuple(task.parts)) from None
         finally:
             task.future.output = child.take_output()
         self._record(task.future, answer)
@@ -177,20 +174,33 @@ class Slot:
         if self._worker is not None:
             if time.monotonic() < self._answered_at + _FRESH_SECONDS or self._worker.is_alive():
                 return self._worker
-            self._bury_worker()
+            self._bury_worker("crash")
         detail = ""
         for attempt in range(_START_ATTEMPTS):
             if self._killed.wait(_BACKOFF_SECONDS * 2**attempt if attempt else 0.0):
                 raise cf.CancelledError
             try:
-                return self._adopt(self._source.start_worker(self._limits))
+                return self._adopt(self._start_worker())
             except nursery.StartFailed as exc:
                 detail = str(exc)
         raise errors.EnvironmentFault(f"no worker process can be started ({detail}); is memory or are processes short?")
 
+    def _start_worker(self) -> process.WorkerProcess:
+        self._set_condition("restarting" if self._starts else "starting")
+        try:
+            return self._source.start_worker(self._limits)
+        except BaseException:
+            self._set_condition("unhealthy")
+            raise
+
+    def _set_condition(self, condition: Health) -> None:
+        with self._lock:
+            self._condition = condition
+
     def _adopt(self, child: process.WorkerProcess) -> process.WorkerProcess:
         with self._lock:
             self._worker = child
+            self._condition = "healthy"
             self._starts += 1
             self._tasks_of_worker = 0
             self._rss_bytes = child.first_rss_bytes
@@ -205,16 +215,18 @@ class Slot:
         return self._tasks_of_worker >= self._limits.max_tasks or growth > self._limits.max_growth_bytes
 
     def _retire_worker(self) -> None:
-        if (child := self._release_worker()) is not None:
+        if (child := self._release_worker("healthy")) is not None:
             child.retire()
 
-    def _bury_worker(self) -> process.Ending:
-        child = self._release_worker()
-        if child is None:
-            return process.Ending(None)
-        return child.bury()
+    def _bury_worker(self, reason: str) -> process.Ending:
+        """Release a worker that is dead or has to die. Only one that was killed on demand leaves a healthy slot."""
+        on_demand = reason == _KILLED or self._killed.is_set()
+        child = self._release_worker("healthy" if on_demand else "unhealthy")
+        return process.Ending(None) if child is None else child.bury()
 
-    def _release_worker(self) -> process.WorkerProcess | None:
+    def _release_worker(self, condition: Health) -> process.WorkerProcess | None:
         with self._lock:  # from here on, no kill reaches it
             child, self._worker = self._worker, None
+            if child is not None:
+                self._condition = condition
             return child

@@ -19,11 +19,12 @@ from typing import Any, ParamSpec, TypeVar
 
 from librarian_cli.pipeline import nursery
 from librarian_cli.pipeline.deadline import Deadline
-from librarian_cli.pipeline.slot import Slot, WorkerStatus
+from librarian_cli.pipeline.health import Health, WorkerStatus
+from librarian_cli.pipeline.slot import Slot
 from librarian_cli.pipeline.task import Task, TaskFuture
 from librarian_cli.pipeline.worker import WorkerLimits
 
-__all__ = ["Deadline", "SlotPool", "TaskFuture", "WorkerLimits", "WorkerStatus"]
+__all__ = ["Deadline", "Health", "SlotPool", "TaskFuture", "WorkerLimits", "WorkerStatus"]
 
 _T = TypeVar("_T")
 _P = ParamSpec("_P")

@@ -435,6 +435,80 @@ def test_the_nursery_s_death_harms_no_call(make_pool: Callable[..., SlotPool]) -
     assert_usable(pool)
 
 
+class GatedNursery(nursery.Nursery):
+    """Starts workers only while its gate is open."""
+
+    def __init__(self) -> None:
+        super().__init__([pool_tasks.__name__])
+        self.gate = threading.Event()
+
+    def start_worker(self, limits: WorkerLimits) -> process.WorkerProcess:
+        assert self.gate.wait(PATIENCE)
+        return super().start_worker(limits)
+
+
+def health(pool: SlotPool) -> str:
+    return pool.status()[0].health
+
+
+def test_a_slot_starts_is_busy_and_starts_another_worker_after_a_crash() -> None:
+    with GatedNursery() as gated, SlotPool(1, shared_nursery=gated) as pool:
+        assert health(pool) == "healthy"
+        first = pool.submit(pool_tasks.echo, 1)
+        wait_until(lambda: health(pool) == "starting")
+        gated.gate.set()
+        assert first.result(PATIENCE) == 1
+        wait_until(lambda: health(pool) == "healthy")
+        gated.gate.clear()
+        worker_failure(pool.submit(pool_tasks.segfault))
+        assert (health(pool), pool.restarts) == ("unhealthy", 0)
+        second = pool.submit(pool_tasks.echo, 2)
+        wait_until(lambda: health(pool) == "restarting")
+        gated.gate.set()
+        assert second.result(PATIENCE) == 2
+        wait_until(lambda: health(pool) == "healthy")
+        assert pool.restarts == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "limits"),
+    [
+        (pool_tasks.leave, {}),
+        (pool_tasks.hang, {}),  # to its deadline
+        (pool_tasks.fill_memory_at_once, {"memory_bytes": 256 << 20}),
+        (pool_tasks.pid, {"max_open_files": -2}),  # no worker can be started
+    ],
+)
+def test_a_slot_that_lost_its_worker_is_unhealthy(
+    make_pool: Callable[..., SlotPool], call: Callable[[], object], limits: dict[str, int]
+) -> None:
+    pool = make_pool(**limits)
+    failure(pool.run(call, deadline=Deadline(silence_seconds=0.3)))
+    assert health(pool) == "unhealthy"
+
+
+def test_a_slot_whose_call_was_killed_on_demand_is_busy_before_and_healthy_after(
+    make_pool: Callable[..., SlotPool], tmp_path: Path
+) -> None:
+    pool = make_pool()
+    future = pool.submit(pool_tasks.hang, str(tmp_path / "started"))
+    wait_until((tmp_path / "started").exists)
+    assert health(pool) == "busy"
+    assert pool.kill(future)
+    failure(future)
+    assert (health(pool), pool.status()[0].pid) == ("healthy", None)
+
+
+def test_an_idle_slot_whose_worker_has_died_is_unhealthy(make_pool: Callable[..., SlotPool]) -> None:
+    pool = make_pool()
+    assert_usable(pool)
+    wait_until(lambda: health(pool) == "healthy")
+    os.kill(worker_pid(pool), signal.SIGKILL)
+    wait_until(lambda: health(pool) == "unhealthy")
+    assert_usable(pool)
+    wait_until(lambda: health(pool) == "healthy")
+
+
 def test_a_running_call_can_be_killed(make_pool: Callable[..., SlotPool], tmp_path: Path) -> None:
     pool = make_pool()
     running = pool.submit(pool_tasks.hang, str(tmp_path / "started"))
