@@ -1,45 +1,51 @@
 """One slot of a pool: the thread that takes calls and supervises the worker that performs them.
 
-Owns: a call's course from the queue to its future, when a worker is replaced, and the slot's health. Must not know
+Owns: a call's course from the queue to its future, when a worker is replaced, and what is told of it. Must not know
 stages, books, the store or retry policy.
 """
 
 import concurrent.futures as cf
 import functools
+import logging
 import queue
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from librarian_cli import errors
 from librarian_cli.pipeline import deadline, nursery, process, worker
-from librarian_cli.pipeline.health import Health, WorkerStatus
-from librarian_cli.pipeline.task import Task, TaskFuture, death, settlement
+from librarian_cli.pipeline.health import Health, WorkerEvent, WorkerStatus
+from librarian_cli.pipeline.task import Task, TaskFuture, cause, death, settlement
+
+logger = logging.getLogger(__name__)
 
 _KILLED = "killed"
+_CLOSED = "pool closed"
 _START_ATTEMPTS = 5
 _FRESH_SECONDS = 0.05  # a worker that has just answered is not asked whether it lives
 _BACKOFF_SECONDS = 0.05  # doubled after each failed start
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the slots of one pool have in common."""
+
+    calls: "queue.SimpleQueue[Task | None]"  # None: the slot that takes it ends
+    abandoned: threading.Event  # whatever runs is to be killed
+    source: nursery.Nursery
+    limits: worker.WorkerLimits
+    on_end: Callable[[], None]
+    on_worker: Callable[[WorkerEvent], object] | None
+
+
 class Slot:
     """A thread and its worker. `kill`, `join` and `status` are for other threads."""
 
-    def __init__(
-        self,
-        calls: "queue.SimpleQueue[Task | None]",
-        abandoned: threading.Event,
-        *,
-        source: nursery.Nursery,
-        limits: worker.WorkerLimits,
-        on_end: Callable[[], None],
-    ) -> None:
-        self._calls = calls
-        self._abandoned = abandoned
-        self._source = source
-        self._limits = limits
-        self._on_end = on_end
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self._limits = shared.limits
         self._lock = threading.Lock()  # guards these three, so that a kill hits no other call's worker
         self._running: cf.Future[Any] | None = None
         self._worker: process.WorkerProcess | None = None
@@ -86,20 +92,20 @@ class Slot:
         return "healthy" if self._worker is None or self._worker.is_alive() else "unhealthy"
 
     def _run(self) -> None:
-        while (task := self._calls.get()) is not None:
+        while (task := self._shared.calls.get()) is not None:
             if self._begin(task.future):
                 self._serve(task)
             else:
                 self._end()
             del task  # an idle slot must not keep its last book
-        self._retire_worker()
-        self._on_end()
+        self._retire_worker(_CLOSED)
+        self._shared.on_end()
 
     def _begin(self, future: cf.Future[Any]) -> bool:
         with self._lock:
             self._running = future
             self._killed.clear()
-            if self._abandoned.is_set():
+            if self._shared.abandoned.is_set():
                 self._killed.set()
         return future.set_running_or_notify_cancel()
 
@@ -127,7 +133,7 @@ class Slot:
             self._bury_worker(fate)
         settle()
         if self._worn_out():
-            self._retire_worker()
+            self._retire_worker("recycled")
 
     def _perform(self, task: Task, request: bytes) -> process.Answer:
         for _ in range(_START_ATTEMPTS):
@@ -137,7 +143,7 @@ class Slot:
             try:
                 return self._converse(child, task, request)
             except process.Unread:  # it was found dead: nothing ran, so nothing is charged
-                self._bury_worker("crash")
+                self._bury_worker()
         raise errors.EnvironmentFault("worker processes end before they take a task; is something killing them?")
 
     def _converse(self, child: process.WorkerProcess, task: Task, request: bytes) -> process.Answer:
@@ -155,7 +161,7 @@ class Slot:
             self._bury_worker("timeout")
             raise errors.WorkerTimeout("timeout", watch.verdict(), tuple(task.parts)) from None
         except process.Died:
-            raise death(self._bury_worker("crash"), self._limits.memory_bytes, tuple(task.parts)) from None
+            raise death(self._bury_worker(), self._limits.memory_bytes, tuple(task.parts)) from None
         finally:
             task.future.output = child.take_output()
         self._record(task.future, answer)
@@ -174,7 +180,7 @@ class Slot:
         if self._worker is not None:
             if time.monotonic() < self._answered_at + _FRESH_SECONDS or self._worker.is_alive():
                 return self._worker
-            self._bury_worker("crash")
+            self._bury_worker()
         detail = ""
         for attempt in range(_START_ATTEMPTS):
             if self._killed.wait(_BACKOFF_SECONDS * 2**attempt if attempt else 0.0):
@@ -188,7 +194,7 @@ class Slot:
     def _start_worker(self) -> process.WorkerProcess:
         self._set_condition("restarting" if self._starts else "starting")
         try:
-            return self._source.start_worker(self._limits)
+            return self._shared.source.start_worker(self._limits)
         except BaseException:
             self._set_condition("unhealthy")
             raise
@@ -204,8 +210,10 @@ class Slot:
             self._starts += 1
             self._tasks_of_worker = 0
             self._rss_bytes = child.first_rss_bytes
-            if self._killed.is_set():
-                raise cf.CancelledError
+            killed = self._killed.is_set()
+        self._tell(WorkerEvent(child.pid, "started"))
+        if killed:
+            raise cf.CancelledError
         return child
 
     def _worn_out(self) -> bool:
@@ -214,15 +222,24 @@ class Slot:
         growth = self._rss_bytes - self._worker.first_rss_bytes
         return self._tasks_of_worker >= self._limits.max_tasks or growth > self._limits.max_growth_bytes
 
-    def _retire_worker(self) -> None:
+    def _retire_worker(self, reason: str) -> None:
         if (child := self._release_worker("healthy")) is not None:
             child.retire()
+            self._tell(WorkerEvent(child.pid, "stopped", reason))
 
-    def _bury_worker(self, reason: str) -> process.Ending:
-        """Release a worker that is dead or has to die. Only one that was killed on demand leaves a healthy slot."""
-        on_demand = reason == _KILLED or self._killed.is_set()
-        child = self._release_worker("healthy" if on_demand else "unhealthy")
-        return process.Ending(None) if child is None else child.bury()
+    def _bury_worker(self, reason: str = "") -> process.Ending:
+        """Release a worker that is dead or has to die; its ending is the reason unless one is given.
+
+        Only one that was killed on demand leaves a healthy slot.
+        """
+        if self._killed.is_set():
+            reason = _CLOSED if self._shared.abandoned.is_set() else _KILLED
+        child = self._release_worker("healthy" if reason in (_KILLED, _CLOSED) else "unhealthy")
+        if child is None:
+            return process.Ending(None)
+        ending = child.bury()
+        self._tell(WorkerEvent(child.pid, "stopped", reason or cause(ending, self._limits.memory_bytes)))
+        return ending
 
     def _release_worker(self, condition: Health) -> process.WorkerProcess | None:
         with self._lock:  # from here on, no kill reaches it
@@ -230,3 +247,11 @@ class Slot:
             if child is not None:
                 self._condition = condition
             return child
+
+    def _tell(self, event: WorkerEvent) -> None:
+        if self._shared.on_worker is None:
+            return
+        try:
+            self._shared.on_worker(event)
+        except Exception:  # foreign code: no call may suffer for a listener
+            logger.exception("on_worker failed at %s", event)

@@ -84,6 +84,12 @@ def death(ending: process.Ending, memory_bytes: int, parts: tuple[object, ...]) 
     return errors.WorkerCrashed("crash", ending.text, parts)
 
 
+def cause(ending: process.Ending, memory_bytes: int) -> str:
+    """Name what ended a worker, in few words."""
+    error = death(ending, memory_bytes, ())
+    return f"crash: {error.detail}" if error.reason == "crash" else error.reason
+
+
 def _unpack(body: memoryview) -> Any:
     try:
         return pickle.loads(body)
