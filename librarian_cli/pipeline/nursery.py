@@ -2,7 +2,7 @@
 
 Owns: the process that forks, and what workers inherit. Must not know futures, slots, stages or books.
 
-    Nursery.start_worker --control--> serve_nursery: three descriptors a worker; it forks, reaps, reports
+    Nursery.start_worker --control--> serve_nursery: four descriptors a worker; it forks, reaps, reports
     WorkerProcess <--report pipe----- the worker's pid, later its exit code
 
 It does what multiprocessing's forkserver does, but runs no `__main__`, keeps no process-wide state, gets an
@@ -28,7 +28,13 @@ from typing import NoReturn, Self
 
 from librarian_cli.pipeline import process, worker
 
-_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+_ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "2",
+    "PYTHONUNBUFFERED": "1",  # also C's stdio: what a worker prints belongs to its call, even if it crashes
+    "PYTHONIOENCODING": "utf-8:backslashreplace",  # printing fails in no locale
+}
 
 
 class StartFailed(Exception):
@@ -87,11 +93,14 @@ class Nursery:
             report_r, report_w = os.pipe()
             ours.callback(os.close, report_r)
             theirs.callback(os.close, report_w)
+            output_r, output_w = os.pipe()
+            ours.callback(os.close, output_r)
+            theirs.callback(os.close, output_w)
             with self._lock:
                 control = self._ensure_server()
-                socket.send_fds(control, [b"w"], (far_channel.fileno(), life_r, report_w))
+                socket.send_fds(control, [b"w"], (far_channel.fileno(), life_r, output_w, report_w))
             ours.pop_all()
-            return process.WorkerProcess(channel, life_w, report_r)
+            return process.WorkerProcess(channel, life_w, report_r, output_r)
 
     def _complaint(self) -> str:
         """Return what the nursery had to say before it gave up, or an empty text."""
@@ -113,11 +122,11 @@ class Nursery:
         try:
             self._server = subprocess.Popen(
                 [sys.executable, "-c", code],
-                # Workers inherit these: nothing a parser prints reaches our terminal or a pipe behind our stdout.
+                # Workers have a pipe for the last two. Nothing reaches our terminal or a pipe behind our stdout.
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                env=os.environ | _ENVIRONMENT,  # the C library reads them before Python runs; ours stays as it is
+                env=os.environ | _ENVIRONMENT,  # read before Python runs; ours stays as it is
                 pass_fds=(theirs.fileno(), life_r),
                 process_group=0,
             )
@@ -185,7 +194,7 @@ def _fork_until_closed(control: socket.socket) -> None:
             os.read(wake_r, worker.READ_BYTES)
             _report_deaths(reports)
         if control.fileno() in ready:
-            message, fds, _, _ = socket.recv_fds(control, 1, 3)
+            message, fds, _, _ = socket.recv_fds(control, 1, 4)
             if not message:
                 return
             _fork_worker(fds, reports, private=(control.fileno(), wake_r, wake_w))
@@ -208,7 +217,7 @@ def _report_deaths(reports: dict[int, int]) -> None:
 
 def _fork_worker(fds: list[int], reports: dict[int, int], *, private: Sequence[int]) -> None:
     pid = -1
-    if len(fds) == 3:  # fewer when we have no descriptors left; the parent sees its report pipe close
+    if len(fds) == 4:  # fewer when we have no descriptors left; the parent sees its report pipe close
         with contextlib.suppress(OSError):  # no process to be had; likewise
             pid = os.fork()
     if pid == 0:
@@ -225,8 +234,10 @@ def _become_worker(fds: Sequence[int], unwanted: Sequence[int]) -> NoReturn:
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        channel_fd, life_r, report_w = fds
-        for fd in (*unwanted, report_w):
+        channel_fd, life_r, output_w, report_w = fds
+        for fd in (1, 2):
+            os.dup2(output_w, fd)
+        for fd in (*unwanted, output_w, report_w):
             os.close(fd)
         worker.die_with_parent(life_r)
         worker.serve_tasks(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=channel_fd))

@@ -1,7 +1,7 @@
 """The parent's handle on one worker process: talk to it within limits, kill it, bury it.
 
-Owns: the channel's near end, reading with a deadline, how a process ended. Must not know futures, slots or how
-workers are forked.
+Owns: the channel's near end, reading with a deadline, how a process ended. While it waits it drains what the worker
+prints, so that printing blocks no call. Must not know futures, slots or how workers are forked.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ import struct
 import time
 from dataclasses import dataclass
 
-from librarian_cli.pipeline import worker
+from librarian_cli.pipeline import output, worker
 
 REPORT = struct.Struct("<q")  # a pid, at the start
 ENDING = struct.Struct("<qq")  # at the end: the exit code (negative: the signal) and the peak RSS in bytes
@@ -66,9 +66,9 @@ class Ending:
 
 
 class WorkerProcess:
-    """The parent's handle on one worker. One thread talks through it; only `kill` may be called from others."""
+    """The parent's handle on one worker. One thread talks through it; others may call `kill` and `is_alive`."""
 
-    def __init__(self, channel: socket.socket, life_w: int, report_r: int) -> None:
+    def __init__(self, channel: socket.socket, life_w: int, report_r: int, output_r: int) -> None:
         channel.settimeout(0.0)
         self.pid = 0
         self.first_rss_bytes = 0
@@ -77,10 +77,11 @@ class WorkerProcess:
         self._channel_fd = channel.fileno()
         self._life_w = life_w
         self._report_r = report_r
+        self._output = output.Output(output_r)
         self._ahead = memoryview(b"")  # bytes read beyond the last message
-        self._either = select.poll()
-        self._either.register(self._channel_fd, select.POLLIN)
-        self._either.register(report_r, select.POLLIN)
+        self._any = select.poll()
+        for fd in (self._channel_fd, report_r, output_r):
+            self._any.register(fd, select.POLLIN)
         self._report = select.poll()
         self._report.register(report_r, select.POLLIN)
 
@@ -98,8 +99,8 @@ class WorkerProcess:
         self.first_rss_bytes = self.receive(until).rss_bytes
 
     def is_alive(self) -> bool:
-        """Tell whether neither its end was reported nor its nursery has died; one system call."""
-        return not self._report.poll(0)
+        """Tell whether neither its end was reported nor its nursery has died."""
+        return not self._reported()
 
     def send(self, request: bytes, until: float) -> None:
         """Write a request before the monotonic time `until`. Raises: Unread, Overdue."""
@@ -120,12 +121,13 @@ class WorkerProcess:
             raise Died
         return Answer(kind, self._exactly(size, until), cpu_seconds, peak, rss)
 
+    def take_output(self) -> str:
+        """Return the last of what was printed since this was last asked, also of a worker that is buried."""
+        return self._output.take()
+
     def kill(self) -> None:
         """Send SIGKILL to the worker and whatever it started, unless its end was reported."""
-        report = select.poll()  # one of its own: two threads cannot share a poll object
-        report.register(self._report_r, select.POLLIN)
-        reported = any(event & select.POLLIN for _, event in report.poll(0))
-        if self.pid and not reported:  # else the pid may be another's by now
+        if self.pid and not self._reported() & select.POLLIN:  # else the pid may be another's by now
             try:
                 os.killpg(self.pid, signal.SIGKILL)
             except (ProcessLookupError, PermissionError):  # not its group's leader yet, or any more
@@ -145,9 +147,15 @@ class WorkerProcess:
             self._report.poll(REAP_SECONDS * 1000)
         ending = self._read_ending()
         self._channel.close()
+        self._output.close()
         os.close(self._report_r)
         os.close(self._life_w)  # the last blow, should one be needed
         return ending
+
+    def _reported(self) -> int:
+        report = select.poll()  # one of its own: two threads cannot share a poll object
+        report.register(self._report_r, select.POLLIN)
+        return dict(report.poll(0)).get(self._report_r, 0)
 
     def _read_ending(self) -> Ending:
         if not self.pid or not self._report.poll(0):
@@ -193,21 +201,25 @@ class WorkerProcess:
         """Wait until the channel is ready. What a worker wrote before its end is read before Died is raised."""
         while True:
             left_ms = (until - time.monotonic()) * 1000
-            ready = self._either.poll(min(max(left_ms, 0.0), _LONGEST_WAIT_MS))
-            if any(fd == self._channel_fd for fd, _ in ready):
+            ready = dict(self._any.poll(min(max(left_ms, 0.0), _LONGEST_WAIT_MS)))
+            if self._output.fd in ready and not self._output.drain():
+                self._any.unregister(self._output.fd)  # else its end of file would wake us again and again
+            if self._channel_fd in ready:
                 return
-            if any(event & select.POLLIN for _, event in ready):
+            if ready.get(self._report_r, 0) & select.POLLIN:
                 raise Died
-            if ready:  # the nursery is gone; what runs may go on, and then only the channel tells of an end
-                self._either.unregister(self._report_r)
+            if (
+                self._report_r in ready
+            ):  # the nursery is gone; what runs may go on, and only the channel tells of an end
+                self._any.unregister(self._report_r)
             if left_ms <= 0:
                 raise Overdue
 
     def _wait_for_room(self, until: float) -> None:
-        self._either.modify(self._channel_fd, select.POLLOUT)
+        self._any.modify(self._channel_fd, select.POLLOUT)
         try:
             self._wait(until)
         except Died as exc:
             raise Unread from exc
         finally:
-            self._either.modify(self._channel_fd, select.POLLIN)
+            self._any.modify(self._channel_fd, select.POLLIN)

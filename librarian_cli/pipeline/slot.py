@@ -1,97 +1,55 @@
 """One slot of a pool: the thread that takes calls and supervises the worker that performs them.
 
-Owns: a call's course from the queue to its future, and when a worker is replaced. Must not know stages, books,
-the store or retry policy.
+Owns: a call's course from the queue to its future, when a worker is replaced, and what is told of it. Must not know
+stages, books, the store or retry policy.
 """
 
 import concurrent.futures as cf
 import functools
-import pickle
+import logging
 import queue
-import signal
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any
 
 from librarian_cli import errors
 from librarian_cli.pipeline import deadline, nursery, process, worker
+from librarian_cli.pipeline.health import Health, WorkerEvent, WorkerStatus
+from librarian_cli.pipeline.task import Task, TaskFuture, cause, death, settlement
 
-_T = TypeVar("_T")
+logger = logging.getLogger(__name__)
 
+_KILLED = "killed"
+_CLOSED = "pool closed"
 _START_ATTEMPTS = 5
-_FULL_SHARE = 0.75
-_OUT_OF_MEMORY_SIGNALS = frozenset(
-    -number for number in (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGTRAP)
-)
-"""How native code dies when an allocation fails; with a nearly full address space that is what it was."""
 _FRESH_SECONDS = 0.05  # a worker that has just answered is not asked whether it lives
 _BACKOFF_SECONDS = 0.05  # doubled after each failed start
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerStatus:
-    """One slot for people to look at. The pid is None while it has no worker; a restart replaces a worker."""
+class Shared:
+    """What the slots of one pool have in common."""
 
-    pid: int | None
-    busy: bool
-    tasks_done: int
-    restarts: int
-    peak_rss_bytes: int
-    last_cpu_seconds: float
-
-
-class TaskFuture(cf.Future[_T]):
-    """A future that also tells what its call cost; zero unless a worker answered."""
-
-    cpu_seconds: float = 0.0
-    peak_rss_bytes: int = 0  # of the worker's whole life so far
-
-
-class RemoteTraceback(Exception):
-    """Carries the text of a worker's traceback, as the cause of what was raised there."""
-
-    def __str__(self) -> str:
-        return f"\n{self.args[0]}"
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One submitted call; `parts` grows while it runs."""
-
-    future: TaskFuture[Any]
-    call: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
-    deadline: deadline.Deadline
-    on_part: Callable[[Any], object] | None
-    parts: list[Any] = field(default_factory=list)
-
-    def cancel(self) -> None:
-        """Cancel a call that waits, and wake those who wait for it."""
-        if self.future.cancel():
-            self.future.set_running_or_notify_cancel()
+    calls: "queue.SimpleQueue[Task | None]"  # None: the slot that takes it ends
+    abandoned: threading.Event  # whatever runs is to be killed
+    source: nursery.Nursery
+    limits: worker.WorkerLimits
+    on_end: Callable[[], None]
+    on_worker: Callable[[WorkerEvent], object] | None
 
 
 class Slot:
     """A thread and its worker. `kill`, `join` and `status` are for other threads."""
 
-    def __init__(
-        self,
-        calls: "queue.SimpleQueue[Task | None]",
-        abandoned: threading.Event,
-        *,
-        source: nursery.Nursery,
-        limits: worker.WorkerLimits,
-        on_end: Callable[[], None],
-    ) -> None:
-        self._calls = calls
-        self._abandoned = abandoned
-        self._source = source
-        self._limits = limits
-        self._on_end = on_end
-        self._lock = threading.Lock()  # guards _running and _worker, so that a kill hits no other call's worker
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self._limits = shared.limits
+        self._lock = threading.Lock()  # guards these three, so that a kill hits no other call's worker
         self._running: cf.Future[Any] | None = None
         self._worker: process.WorkerProcess | None = None
+        self._condition: Health = "healthy"  # the worker's, or that of its starting; never busy
         self._killed = threading.Event()  # the running call's; also cuts the wait between two starts short
         self._starts = self._tasks = self._tasks_of_worker = self._peak_rss_bytes = 0
         self._rss_bytes = 0
@@ -119,28 +77,35 @@ class Slot:
         with self._lock:
             return WorkerStatus(
                 pid=None if self._worker is None else self._worker.pid,
-                busy=self._running is not None,
+                health=self._health(),
                 tasks_done=self._tasks,
                 restarts=max(0, self._starts - 1),
                 peak_rss_bytes=self._peak_rss_bytes,
                 last_cpu_seconds=self._last_cpu_seconds,
             )
 
+    def _health(self) -> Health:
+        if self._condition != "healthy":
+            return self._condition
+        if self._running is not None:
+            return "busy"
+        return "healthy" if self._worker is None or self._worker.is_alive() else "unhealthy"
+
     def _run(self) -> None:
-        while (task := self._calls.get()) is not None:
+        while (task := self._shared.calls.get()) is not None:
             if self._begin(task.future):
                 self._serve(task)
             else:
                 self._end()
             del task  # an idle slot must not keep its last book
-        self._retire_worker()
-        self._on_end()
+        self._retire_worker(_CLOSED)
+        self._shared.on_end()
 
     def _begin(self, future: cf.Future[Any]) -> bool:
         with self._lock:
             self._running = future
             self._killed.clear()
-            if self._abandoned.is_set():
+            if self._shared.abandoned.is_set():
                 self._killed.set()
         return future.set_running_or_notify_cancel()
 
@@ -152,23 +117,23 @@ class Slot:
 
     def _serve(self, task: Task) -> None:
         """Run one call and settle its future, whatever happens."""
-        healthy = True
+        fate = ""  # why the worker has to go, if it has to
         try:
             request = worker.pack_request(task.call, deadline.or_for_ever(task.deadline.total_seconds))
-            healthy = False
+            fate = _KILLED
             answer = self._perform(task, request)
-            healthy = answer.kind != worker.OUT_OF_MEMORY  # C libraries seldom get over it
-            settle = _settlement(task, answer)
+            fate = "memory" if answer.kind == worker.OUT_OF_MEMORY else ""  # C libraries seldom get over it
+            settle = settlement(task, answer)
         except BaseException as exc:  # noqa: BLE001 - pickle and on_part run foreign code, and each future must end
             settle = functools.partial(task.future.set_exception, exc)
         if self._end():
-            healthy = False
+            fate = _KILLED
             settle = functools.partial(task.future.set_exception, cf.CancelledError("killed while it ran"))
-        if not healthy:
-            self._bury_worker()
+        if fate:
+            self._bury_worker(fate)
         settle()
         if self._worn_out():
-            self._retire_worker()
+            self._retire_worker("recycled")
 
     def _perform(self, task: Task, request: bytes) -> process.Answer:
         for _ in range(_START_ATTEMPTS):
@@ -187,16 +152,18 @@ class Slot:
             child.send(request, watch.until)
             while (answer := child.receive(watch.until)).kind == worker.PART:
                 heard_at = time.monotonic()
-                _take_part(task, answer)
+                task.take_part(answer)
                 watch.part_taken(heard_at)
         except process.Unread:
             raise
         except process.Overdue:
             child.kill()
-            self._bury_worker()
+            self._bury_worker("timeout")
             raise errors.WorkerTimeout("timeout", watch.verdict(), tuple(task.parts)) from None
         except process.Died:
-            raise _death(self._bury_worker(), self._limits.memory_bytes, tuple(task.parts)) from None
+            raise death(self._bury_worker(), self._limits.memory_bytes, tuple(task.parts)) from None
+        finally:
+            task.future.output = child.take_output()
         self._record(task.future, answer)
         return answer
 
@@ -219,19 +186,34 @@ class Slot:
             if self._killed.wait(_BACKOFF_SECONDS * 2**attempt if attempt else 0.0):
                 raise cf.CancelledError
             try:
-                return self._adopt(self._source.start_worker(self._limits))
+                return self._adopt(self._start_worker())
             except nursery.StartFailed as exc:
                 detail = str(exc)
         raise errors.EnvironmentFault(f"no worker process can be started ({detail}); is memory or are processes short?")
 
+    def _start_worker(self) -> process.WorkerProcess:
+        self._set_condition("restarting" if self._starts else "starting")
+        try:
+            return self._shared.source.start_worker(self._limits)
+        except BaseException:
+            self._set_condition("unhealthy")
+            raise
+
+    def _set_condition(self, condition: Health) -> None:
+        with self._lock:
+            self._condition = condition
+
     def _adopt(self, child: process.WorkerProcess) -> process.WorkerProcess:
         with self._lock:
             self._worker = child
+            self._condition = "healthy"
             self._starts += 1
             self._tasks_of_worker = 0
             self._rss_bytes = child.first_rss_bytes
-            if self._killed.is_set():
-                raise cf.CancelledError
+            killed = self._killed.is_set()
+        self._tell(WorkerEvent(child.pid, "started"))
+        if killed:
+            raise cf.CancelledError
         return child
 
     def _worn_out(self) -> bool:
@@ -240,53 +222,36 @@ class Slot:
         growth = self._rss_bytes - self._worker.first_rss_bytes
         return self._tasks_of_worker >= self._limits.max_tasks or growth > self._limits.max_growth_bytes
 
-    def _retire_worker(self) -> None:
-        if (child := self._release_worker()) is not None:
+    def _retire_worker(self, reason: str) -> None:
+        if (child := self._release_worker("healthy")) is not None:
             child.retire()
+            self._tell(WorkerEvent(child.pid, "stopped", reason))
 
-    def _bury_worker(self) -> process.Ending:
-        child = self._release_worker()
+    def _bury_worker(self, reason: str = "") -> process.Ending:
+        """Release a worker that is dead or has to die; its ending is the reason unless one is given.
+
+        Only one that was killed on demand leaves a healthy slot.
+        """
+        if self._killed.is_set():
+            reason = _CLOSED if self._shared.abandoned.is_set() else _KILLED
+        child = self._release_worker("healthy" if reason in (_KILLED, _CLOSED) else "unhealthy")
         if child is None:
             return process.Ending(None)
-        return child.bury()
+        ending = child.bury()
+        self._tell(WorkerEvent(child.pid, "stopped", reason or cause(ending, self._limits.memory_bytes)))
+        return ending
 
-    def _release_worker(self) -> process.WorkerProcess | None:
+    def _release_worker(self, condition: Health) -> process.WorkerProcess | None:
         with self._lock:  # from here on, no kill reaches it
             child, self._worker = self._worker, None
+            if child is not None:
+                self._condition = condition
             return child
 
-
-def _take_part(task: Task, answer: process.Answer) -> None:
-    part = _unpack(answer.body)
-    task.parts.append(part)
-    if task.on_part is not None:
-        task.on_part(part)
-
-
-def _unpack(body: memoryview) -> Any:
-    try:
-        return pickle.loads(body)
-    except Exception as exc:
-        raise RuntimeError(f"the result cannot be unpickled: {worker.describe(exc)}") from exc
-
-
-def _settlement(task: Task, answer: process.Answer) -> Callable[[], None]:
-    """Turn a final answer into what is to be done to the future."""
-    if answer.kind == worker.RESULT:
-        return functools.partial(task.future.set_result, _unpack(answer.body))
-    if answer.kind == worker.FINISHED:
-        return functools.partial(task.future.set_result, tuple(task.parts))
-    if answer.kind == worker.OUT_OF_MEMORY:
-        raise errors.WorkerError("memory", "it needs more than its worker may use", tuple(task.parts))
-    exc, text = _unpack(answer.body)
-    exc.__cause__ = RemoteTraceback(text)
-    return functools.partial(task.future.set_exception, exc)
-
-
-def _death(ending: process.Ending, memory_bytes: int, parts: tuple[object, ...]) -> errors.WorkerError:
-    if ending.code == -signal.SIGXCPU:
-        return errors.WorkerTimeout("timeout", "it used up its CPU time", parts)
-    if ending.code in _OUT_OF_MEMORY_SIGNALS and ending.peak_rss_bytes >= _FULL_SHARE * memory_bytes:
-        used, most = ending.peak_rss_bytes >> 20, memory_bytes >> 20
-        return errors.WorkerError("memory", f"it used {used} of the {most} MiB that its worker may have", parts)
-    return errors.WorkerCrashed("crash", ending.text, parts)
+    def _tell(self, event: WorkerEvent) -> None:
+        if self._shared.on_worker is None:
+            return
+        try:
+            self._shared.on_worker(event)
+        except Exception:  # foreign code: no call may suffer for a listener
+            logger.exception("on_worker failed at %s", event)

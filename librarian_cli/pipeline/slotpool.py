@@ -19,10 +19,12 @@ from typing import Any, ParamSpec, TypeVar
 
 from librarian_cli.pipeline import nursery
 from librarian_cli.pipeline.deadline import Deadline
-from librarian_cli.pipeline.slot import Slot, Task, TaskFuture, WorkerStatus
+from librarian_cli.pipeline.health import Health, WorkerEvent, WorkerStatus
+from librarian_cli.pipeline.slot import Shared, Slot
+from librarian_cli.pipeline.task import Task, TaskFuture
 from librarian_cli.pipeline.worker import WorkerLimits
 
-__all__ = ["Deadline", "SlotPool", "TaskFuture", "WorkerLimits", "WorkerStatus"]
+__all__ = ["Deadline", "Health", "SlotPool", "TaskFuture", "WorkerEvent", "WorkerLimits", "WorkerStatus"]
 
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
@@ -48,8 +50,13 @@ class SlotPool(cf.Executor):
         limits: WorkerLimits = WorkerLimits(),  # noqa: B008 - it is frozen
         preload: Sequence[str] = (),
         shared_nursery: nursery.Nursery | None = None,
+        on_worker: Callable[[WorkerEvent], object] | None = None,
     ) -> None:
-        """Open a pool. With a shared nursery, what to preload and when to close it are that nursery's matter."""
+        """Open a pool. With a shared nursery, what to preload and when to close it are that nursery's matter.
+
+        on_worker: sees each worker start and stop, in the slots' threads; a stop before the call that it cost fails.
+        A death while idle is told when the slot's next call finds it. It should not raise: that is logged, no more.
+        """
         self._nursery = shared_nursery or nursery.Nursery(preload)
         self._owns_nursery = shared_nursery is None
         self._calls: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
@@ -58,10 +65,8 @@ class SlotPool(cf.Executor):
         self._open = slots
         self._abandoned = threading.Event()
         self._nursery.warm_up()
-        self._slots = tuple(
-            Slot(self._calls, self._abandoned, source=self._nursery, limits=limits, on_end=self._slot_ended)
-            for _ in range(slots)
-        )
+        shared = Shared(self._calls, self._abandoned, self._nursery, limits, self._slot_ended, on_worker)
+        self._slots = tuple(Slot(shared) for _ in range(slots))
         atexit.register(self._end_with_interpreter)
 
     @property

@@ -171,10 +171,41 @@ def open_many_files(name: str, count: int) -> int:
 
 
 def shout() -> None:
+    """Print in every way there is, without a flush."""
+    print("print", end="; ")  # noqa: T201
+    print("stderr é", end="; ", file=sys.stderr)  # noqa: T201
     for fd in (1, 2):
-        os.write(fd, b"a parser's chatter")
-    print("more of it")  # noqa: T201
-    sys.stdout.flush()
+        os.write(fd, b"fd %d; " % fd)
+    ctypes.CDLL(None).printf(b"printf; ")
+    subprocess.run([sys.executable, "-c", "print('a child', end='')"], check=True)
+
+
+def shout_and(end: Callable[[], object]) -> Iterator[object]:
+    shout()
+    yield end()
+
+
+def print_megabytes(count: int) -> int:
+    line = b"x" * 1023 + b"\n"
+    for _ in range(count << 10):
+        os.write(1, line)
+    return os.write(2, b"the end")
+
+
+def print_for_ever() -> None:
+    while True:
+        os.write(1, b"again and again\n")
+
+
+def silence_for_ever() -> None:
+    os.closerange(0, 3)
+
+
+def leave_a_printer_behind(pid_file: str) -> None:
+    """Start a child that prints on when its worker is dead."""
+    child = subprocess.Popen(["yes"], start_new_session=True)
+    Path(pid_file).write_text(str(child.pid))
+    segfault()
 
 
 def surroundings() -> dict[str, object]:

@@ -7,9 +7,8 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,64 +16,15 @@ from librarian_cli import errors
 from librarian_cli.pipeline import nursery, process, worker
 from librarian_cli.pipeline.slotpool import Deadline, SlotPool, WorkerLimits
 from tests.unit.pipeline import pool_tasks
-
-PATIENCE = 30.0  # of a test for what must happen
-
-
-@pytest.fixture(scope="module")
-def shared_nursery() -> Iterator[nursery.Nursery]:
-    with nursery.Nursery([pool_tasks.__name__]) as shared:
-        yield shared
-
-
-@pytest.fixture
-def make_pool(shared_nursery: nursery.Nursery) -> Iterator[Callable[..., SlotPool]]:
-    with contextlib.ExitStack() as stack:
-
-        def make(slots: int = 1, **limits: Any) -> SlotPool:
-            pool = SlotPool(slots, limits=WorkerLimits(**limits), shared_nursery=shared_nursery)
-            stack.callback(pool.shutdown, cancel_futures=True, grace_seconds=0.0)
-            return pool
-
-        yield make
-
-
-def failure(future: cf.Future[Any]) -> BaseException:
-    exc = future.exception(PATIENCE)
-    assert exc is not None
-    return exc
-
-
-def worker_failure(future: cf.Future[Any]) -> errors.WorkerError:
-    exc = failure(future)
-    assert isinstance(exc, errors.WorkerError)
-    return exc
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE
-    pause = threading.Event()
-    while not condition():
-        assert time.monotonic() < end, "it never came about"
-        pause.wait(0.005)
-
-
-def is_running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def worker_pid(pool: SlotPool) -> int:
-    pid = pool.status()[0].pid
-    assert pid is not None
-    return pid
-
-
-def assert_usable(pool: SlotPool) -> None:
-    for number in range(2 * pool.slots):
-        assert pool.submit(pool_tasks.echo, number).result(PATIENCE) == number
+from tests.unit.pipeline.pool_support import (
+    PATIENCE,
+    assert_usable,
+    failure,
+    is_running,
+    wait_until,
+    worker_failure,
+    worker_pid,
+)
 
 
 def test_calls_return_what_they_return_inline(make_pool: Callable[..., SlotPool]) -> None:
@@ -266,25 +216,19 @@ def test_workers_run_in_clean_surroundings(make_pool: Callable[..., SlotPool]) -
     before = dict(os.environ)
     found = make_pool().submit(pool_tasks.surroundings).result(PATIENCE)
     modules = found.pop("modules")
+    found["stdio"] = [name.partition(":")[0] for name in found["stdio"]]  # type: ignore[attr-defined]
     assert found == {
         "umask": 0o077,
         "main_thread": True,
         "threads": 1,
         "group": True,
-        "stdio": ["/dev/null"] * 3,
+        "stdio": ["/dev/null", "pipe", "pipe"],
         "environ": {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"},
         "ignored": [True, True],
         "core": (0, 0),
     }
     assert not {"click", "pytest", "numpy", "sqlite3", "multiprocessing"} & set(modules)  # type: ignore[call-overload]
     assert dict(os.environ) == before
-
-
-def test_what_a_parser_prints_reaches_nobody(
-    make_pool: Callable[..., SlotPool], capfd: pytest.CaptureFixture[str]
-) -> None:
-    make_pool().submit(pool_tasks.shout).result(PATIENCE)
-    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("call", [pool_tasks.grandchild_then_crash, pool_tasks.grandchild_then_hang])
@@ -379,6 +323,20 @@ def test_a_running_call_can_be_killed(make_pool: Callable[..., SlotPool], tmp_pa
     assert waiting.result(PATIENCE) == 1
     assert not pool.kill(waiting)
     assert_usable(pool)
+
+
+def test_a_future_is_running_from_when_a_slot_takes_its_call(
+    make_pool: Callable[..., SlotPool], tmp_path: Path
+) -> None:
+    pool = make_pool()
+    first = pool.submit(pool_tasks.hang, str(tmp_path / "started"))
+    second = pool.submit(pool_tasks.hang)
+    wait_until((tmp_path / "started").exists)
+    assert first.running()
+    assert not second.running()
+    assert pool.kill(first)
+    wait_until(second.running)
+    assert first.done()
 
 
 def test_shutdown_lets_what_runs_and_waits_finish(make_pool: Callable[..., SlotPool]) -> None:
