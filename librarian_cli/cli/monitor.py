@@ -95,11 +95,9 @@ def agents(settings: Settings, *, statuses: tuple[str, ...], limit: int, stats: 
 
 @click.command()
 @click.option("--follow", "-f", is_flag=True, help="Go on with what happens, until Ctrl-C.")
-@click.option("--action", default="", metavar="ACTION", help="Only this, as ingestion.failed, or all of a kind: agent.")
-@click.option("--since", type=MOMENT, default=0.0, metavar="WHEN", help="From then on: 10m, 2h, 1d, or a local time.")
-@click.option(
-    "--limit", "-n", type=click.IntRange(0), metavar="N", help="The latest N. [default: 20; all with --since]"
-)
+@click.option("--action", default="", metavar="ACTION", help="Only this (ingestion.failed), or all of a kind (agent).")
+@click.option("--since", type=MOMENT, default=0.0, metavar="WHEN", help="From then on (10m, 2h, 1d or a local time).")
+@click.option("--limit", "-n", type=click.IntRange(0), metavar="N", help="The latest N (20; with --since all).")
 @json_option
 @pass_settings
 def activity(settings: Settings, *, follow: bool, action: str, since: float, limit: int | None, as_json: bool) -> None:

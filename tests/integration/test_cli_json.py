@@ -64,6 +64,21 @@ STATUS = {
     "queues": {"schema": int, "ingestion": int, "trust_audit": int},
     "active_agents": {"schema_scout": int, "ingestion_runner": int, "trust_auditor": int},
     "capacity": {"total": str, "available": int},
+    "paused": [str],
+    "queue_depth": int,
+    "active_workers": int,
+    "rate": {"books_per_minute": NUMBER, "megabytes_per_second": NUMBER},
+    "workers": [
+        {
+            "pool": str,
+            "pid": MAYBE_INT,
+            "health": str,
+            "tasks_done": int,
+            "restarts": int,
+            "peak_bytes": int,
+        }
+    ],
+    "groups": [{"name": str, "waiting": int, "running": int, "failed": int, "health": str}],
 }
 FILE = {"path": PATH, "outcome": str, "reason": str, "detail": str, "book": MAYBE_TEXT}
 

@@ -4,8 +4,8 @@ from concurrent.futures import Future
 from types import GeneratorType
 from typing import Any
 
-from librarian_cli.config import Config
 from librarian_cli.capacity import worker_counts
+from librarian_cli.config import Config
 from librarian_cli.pipeline.pools import Call, Pools
 
 

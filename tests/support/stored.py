@@ -5,7 +5,7 @@ import sqlite3
 from pathlib import Path
 
 from librarian_cli.models import BookHeading, Candidate, Chapter, Chunked, Extract, Page
-from librarian_cli.store import books, content, files, jobs, migrations, tasks
+from librarian_cli.store import books, content, files, jobs, migrations
 
 ROOT = b"/books"
 CHUNK_CHARS = 40

@@ -8,7 +8,7 @@ from librarian_cli.config import Config
 from librarian_cli.errors import FileChanged
 from librarian_cli.models import Confidence, Peek, SchemaProposal
 from librarian_cli.stages import schema
-from librarian_cli.store import books, files, jobs, tasks
+from librarian_cli.store import books, files, jobs
 from tests.support.stored import add_book, candidate
 
 ENGLISH = "It was the best of times, and it was the worst of times, as we have all been told before. " * 5

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from librarian_cli.models import Candidate, FileOutcome
-from librarian_cli.store import books, files, jobs, tasks
+from librarian_cli.store import books, files, jobs
 from tests.support.stored import ROOT, add_book, candidate, sha256_of
 
 HUGE = (1 << 64) - 3
