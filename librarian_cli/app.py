@@ -8,20 +8,20 @@ with Librarian(config.load()) as librarian:
 import sqlite3
 import threading
 import time
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from librarian_cli import capacity, control, status
+from librarian_cli import capacity, control, details, status
 from librarian_cli.check import CheckResult, check
 from librarian_cli.config import Config
-from librarian_cli.errors import UsageError
+from librarian_cli.details import BookDetails
 from librarian_cli.events import Bus
-from librarian_cli.models import PRIORITIES, AuditReport, Book, Chapter, FileOutcome, Hit, Page, SchemaProposal
+from librarian_cli.models import PRIORITIES, Book, FileOutcome, Hit
 from librarian_cli.search import Query, search
 from librarian_cli.stages import QUEUES
 from librarian_cli.status import Status
@@ -61,23 +61,6 @@ class IngestResult:
     def outcomes(self) -> dict[str, int]:
         """Files by outcome, every outcome named."""
         return status.totals(self.reasons)
-
-
-@dataclass(frozen=True, slots=True)
-class BookDetails:
-    """All that is known of one book."""
-
-    book: Book
-    paths: tuple[bytes, ...]
-    chapters: tuple[Chapter, ...]
-    pages: tuple[Page, ...]
-    proposal: tuple[str, SchemaProposal] | None
-    audit: AuditReport | None
-
-    def page_of(self, start_char: int) -> str | None:
-        """The page, as printed, on which a character stands."""
-        place = bisect_right([page.start_char for page in self.pages], start_char) - 1
-        return (self.pages[place].label or str(self.pages[place].number)) if place >= 0 else None
 
 
 class Librarian:
@@ -123,26 +106,20 @@ class Librarian:
         shutdown = shutdown or Shutdown()
         share_arenas()
         database = self._writable(create=True)
-        owner = Owner(self._folder / "owners")
-        owner.sweep()
-        job = self._open_job(owner.name, request)
-        pools = pools or Pools(self.config, jobs, on_worker=self._log_worker)
-        coordinator = Coordinator(
-            database, self.config, self.bus, folder=self._folder, pools=pools, approve=request.approve
-        )
-        heartbeat = Heartbeat(
-            database,
-            owner,
-            command="ingest",
-            lease_seconds=self.config.limits.lease_seconds,
-            workers=pools.workers,
-        )
-        try:
+        with ExitStack() as stack:
+            owner = Owner(self._folder / "owners")
+            stack.callback(owner.close)
+            owner.sweep()
+            job = self._open_job(owner.name, request)
+            pools = pools or Pools(self.config, jobs, on_worker=self._log_worker)
+            lease = self.config.limits.lease_seconds
+            heartbeat = Heartbeat(database, owner, command="ingest", lease_seconds=lease, workers=pools.workers)
+            stack.callback(heartbeat.close)
+            coordinator = Coordinator(
+                database, self.config, self.bus, folder=self._folder, pools=pools, approve=request.approve
+            )
+            stack.callback(coordinator.close)
             self._run(coordinator, job, owner=owner, shutdown=shutdown, request=request)
-        finally:
-            coordinator.close()
-            heartbeat.close()
-            owner.close()
         return self._close_job(job, started, interrupted=shutdown.level > 0)
 
     def enqueue(self, request: "Request") -> int:
@@ -165,26 +142,19 @@ class Librarian:
     def books(self, order: str = "title") -> Iterator[BookDetails]:
         """All books, in one of the orders of `store.books.ORDERS`."""
         reader = self._readable()
-        return (self._details(reader, book) for book in books.every(reader, order))
+        return (details.read(reader, book) for book in books.every(reader, order))
 
     def show(self, prefix: str) -> BookDetails:
         """One book, by its id or the beginning of it. Raises: UsageError: unknown or ambiguous."""
         reader = self._readable()
-        return self._details(reader, books.find(reader, prefix))
+        return details.read(reader, books.find(reader, prefix))
 
     def text(self, prefix: str, *, chapter: int | None = None, page: str | None = None) -> str:
         """A book's text, or that of one chapter (from 1) or page (its label, or number from 1).
 
         `prefix` may name a passage, `BOOK:start-end`. Raises: UsageError: there is no such thing.
         """
-        reader = self._readable()
-        name, _, span = prefix.partition(":")
-        details = self._details(reader, books.find(reader, name))
-        if details.book.first_chunk is None:
-            raise UsageError(f"{name}: this book holds no text ({details.book.status}:{details.book.reason})")
-        whole = content.text(reader, details.book.row)
-        start, end = _span(details, span, chapter, page)
-        return whole[start:end]
+        return details.text(self._readable(), prefix, chapter=chapter, page=page)
 
     def files(self, *, outcome: str | None = None, job: int | None = None) -> Iterator[FileOutcome]:
         """What became of each file, by path: as it stands, or in one job."""
@@ -335,16 +305,6 @@ class Librarian:
             self._open = Database(self._folder, read_only=True)
         return self._open.reader()
 
-    def _details(self, reader: sqlite3.Connection, book: Book) -> BookDetails:
-        return BookDetails(
-            book,
-            tuple(files.paths_of(reader, book.row)),
-            content.chapters(reader, book.row),
-            content.pages(reader, book.row),
-            books.proposal(reader, book.row),
-            books.audit(reader, book.row),
-        )
-
 
 def _forget_orphans(connection: sqlite3.Connection) -> None:
     """Books whose every file now holds something else have no place any more."""
@@ -364,29 +324,3 @@ def _remove(connection: sqlite3.Connection, *, row: int) -> None:
     content.delete_all(connection, row)
     tasks.forget(connection, row)
     books.set_status(connection, row, "removed", None)
-
-
-def _span(details: BookDetails, span: str, chapter: int | None, page: str | None) -> tuple[int, int]:
-    book = details.book
-    if span:
-        start, dash, end = span.partition("-")
-        if not (dash and start.isdigit() and end.isdigit() and int(start) < int(end) <= book.chars):
-            raise UsageError(f"{span!r} is no passage of this book; write BOOK:start-end, up to {book.chars}")
-        return int(start), int(end)
-    if chapter is not None:
-        if not 1 <= chapter <= len(details.chapters):
-            raise UsageError(f"chapter {chapter}: this book has {len(details.chapters)} chapters, see `librarian show`")
-        found = details.chapters[chapter - 1]
-        return found.start_char, found.end_char
-    if page is not None:
-        return _page_span(details, page)
-    return 0, book.chars
-
-
-def _page_span(details: BookDetails, page: str) -> tuple[int, int]:
-    ends = [item.start_char for item in details.pages[1:]] + [details.book.chars]
-    labelled = [(item, end) for item, end in zip(details.pages, ends, strict=False) if item.label == page]
-    numbered = [(item, end) for item, end in zip(details.pages, ends, strict=False) if str(item.number) == page]
-    for item, end in (*labelled, *numbered):
-        return item.start_char, end
-    raise UsageError(f"page {page}: this book has {len(details.pages)} pages, see `librarian show`")

@@ -7,7 +7,7 @@ import click
 from librarian_cli.cli.context import Settings, json_option, pass_settings
 
 if TYPE_CHECKING:
-    from librarian_cli.app import BookDetails
+    from librarian_cli.details import BookDetails
 
 _OUTCOMES = ("ok", "ok-with-warning", "failed", "skipped", "duplicate", "unchanged", "waiting")
 _SORTS = ("title", "author", "trust", "size", "added")

@@ -12,9 +12,7 @@ that no slot waits for a commit; everything else stays in the database, where it
 """
 
 import logging
-import os
 import queue
-import random
 import sys
 import time
 from collections.abc import Callable, Collection
@@ -27,17 +25,17 @@ from librarian_cli.config import Config
 from librarian_cli.errors import BookError, EnvironmentFault, WorkerTimeout
 from librarian_cli.events import Bus, Notice, StageAdvanced, StageEnded
 from librarian_cli.models import Candidate, Part, Task
-from librarian_cli.pipeline import claims, retry, settle
+from librarian_cli.pipeline import claims, settle
 from librarian_cli.pipeline.execution import Execution, plan_calls
 from librarian_cli.pipeline.indexing import Indexing
 from librarian_cli.pipeline.leases import Owner
-from librarian_cli.pipeline.pools import Pools, settings_of
+from librarian_cli.pipeline.pools import Pools
 from librarian_cli.pipeline.shutdown import Shutdown
 from librarian_cli.pipeline.supervision import Supervision
-from librarian_cli.stages import NEEDS, Saved, fingerprints, index
+from librarian_cli.pipeline.verdicts import Judge, Verdict
+from librarian_cli.stages import NEEDS, Saved, index
 from librarian_cli.store import books, files, tasks
 from librarian_cli.store.database import Database
-from librarian_cli.store.writer import Operation
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +54,7 @@ class Coordinator:
         self._config = config
         self._bus = bus
         self._pools = pools
-        self._approve = approve
+        self._judge = Judge(config, approve=approve)
         self._indexing = Indexing(database, config, bus, folder=folder, pools=pools)
         self._supervision = Supervision(database, config)
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -67,8 +65,6 @@ class Coordinator:
         self._claiming = False
         self._hungry = True
         self._next_look = 0.0
-        self._fingerprints = settle.Fingerprints(fingerprints(config), fingerprints(config, failed=True))
-        self._jitter = random.Random()
         self.changed: list[Candidate] = []
 
     @property
@@ -274,62 +270,15 @@ class Coordinator:
     def _conclude(self, item: Execution) -> None:
         if isinstance(item.error, EnvironmentFault):
             raise item.error
-        if item.error is None:
-            self._complete(item, item.outputs)
-            return
-        decision = self._decide(item, item.error)
-        salvaged = item.salvage(decision.reason) if decision.action == "fail" else ()
-        if salvaged:
-            self._complete(item, salvaged)
-        elif decision.action == "retry":
-            later = partial(settle.retry_later, task=item.task, decision=decision, cost=item.cost)
-            self._write(item, later, "retry", decision.reason)
-        elif decision.action == "changed":
-            self._forget_changed(item)
-        else:
-            give_up = partial(
-                settle.give_up,
-                task=item.task,
-                decision=decision,
-                fingerprints=self._fingerprints,
-                cost=item.cost,
-            )
-            self._write(item, give_up, "failed", decision.reason)
-
-    def _decide(self, item: Execution, error: BaseException) -> retry.Decision:
-        decision = retry.decide(item.task, error, settings_of(self._config, item.stage.name), self._jitter)
-        if decision.reason == "internal":
-            logger.error("%s of %s failed", item.stage.name, item.book.id[:12], exc_info=error)
-        return decision
-
-    def _forget_changed(self, item: Execution) -> None:
-        gone = item.candidate is None or not os.path.lexists(item.candidate.absolute)
-        if item.candidate and not gone:
-            self.changed.append(item.candidate)
-        operation = partial(
-            settle.forget_changed, task=item.task, candidate=item.candidate, vanished=gone, cost=item.cost
-        )
-        self._write(item, operation, "failed", "changed")
-
-    def _complete(self, item: Execution, outputs: tuple[Any, ...]) -> None:
-        operation = partial(
-            settle.complete,
-            task=item.task,
-            outputs=outputs,
-            config=self._config,
-            fingerprints=self._fingerprints,
-            cost=item.cost,
-            approve=self._approve,
-        )
-        self._write(item, operation, "ok")
-
-    def _write(self, item: Execution, operation: Operation[Any], outcome: str, reason: str = "") -> None:
+        verdict = self._judge.judge(item)
+        if verdict.changed:
+            self.changed.append(verdict.changed)
         del self._running[item.task.id]
         self._committing += 1
-        future = self._database.write(operation, bulk_bytes=item.held_bytes)
-        future.add_done_callback(lambda done: self._inbox.put(partial(self._committed, item, done, outcome, reason)))
+        future = self._database.write(verdict.operation, bulk_bytes=item.held_bytes)
+        future.add_done_callback(lambda done: self._inbox.put(partial(self._committed, item, done, verdict)))
 
-    def _committed(self, item: Execution, future: "Future[Any]", outcome: str, reason: str) -> None:
+    def _committed(self, item: Execution, future: "Future[Any]", verdict: Verdict) -> None:
         self._committing -= 1
         self._held_bytes -= item.held_bytes
         self._hungry = True
@@ -339,14 +288,15 @@ class Coordinator:
             logger.warning("%s", exc)
             return
         fused: tuple[str, ...] = ()
+        outcome, reason = verdict.outcome, verdict.reason
         if isinstance(saved, Saved):
             fused = saved.fused
             outcome, reason = ("failed", saved.failure[0]) if saved.failure else (outcome, reason)
-        if isinstance(saved, str):
-            self._bus.publish(Notice(f"{item.name} failed ({reason}); its order group {saved} goes on"))
         for stage in (item.stage.name, *fused):
             ended = StageEnded(stage, item.book.id, item.name, outcome, reason, item.book.size, item.seconds)
             self._bus.publish(ended)
+        if outcome == "failed" and (group := tasks.group_of(self._database.reader(), item.book.row)):
+            self._bus.publish(Notice(f"{item.name} failed ({reason}); its order group {group} goes on without it"))
 
     # -- the end of the run
 

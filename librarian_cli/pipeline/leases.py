@@ -12,6 +12,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -105,7 +106,8 @@ class Heartbeat:
         """Stop, and take this owner off the record."""
         self._ended.set()
         self._thread.join()
-        self._database.write_now(partial(owners.forget, name=self._name))
+        with suppress(EnvironmentFault):  # another process takes us off, once it sees that we are dead
+            self._database.write_now(partial(owners.forget, name=self._name))
 
     def _beat(self) -> None:
         told: Sequence[owners.Worker] = ()

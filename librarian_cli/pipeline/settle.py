@@ -71,15 +71,12 @@ def complete(
 
 def give_up(
     connection: sqlite3.Connection, task: Task, decision: Decision, fingerprints: Fingerprints, cost: Cost
-) -> str | None:
-    """Bury a task for good, with its reason. Returns: the order group that goes on without it, if there is one.
-
-    Raises: LeaseLost.
-    """
+) -> None:
+    """Bury a task for good, with its reason. Raises: LeaseLost."""
     assert task.book_row is not None
     book = books.get(connection, task.book_row)
     fingerprint = fingerprints.failed[task.stage, book.format]
-    return _bury(connection, task, fingerprint, decision.reason, decision.detail, cost=cost)
+    _bury(connection, task, fingerprint, decision.reason, decision.detail, cost=cost)
 
 
 def retry_later(connection: sqlite3.Connection, task: Task, decision: Decision, cost: Cost) -> None:
@@ -142,7 +139,7 @@ def take_over(connection: sqlite3.Connection, owner: str, *, dead: bool) -> int:
 
 def _bury(
     connection: sqlite3.Connection, task: Task, fingerprint: str, reason: str, detail: str, *, cost: Cost
-) -> str | None:
+) -> None:
     assert task.book_row is not None
     below = dependents(task.stage)
     tasks.fail(connection, task, below, fingerprint=fingerprint, reason=reason, detail=detail)
@@ -152,10 +149,8 @@ def _bury(
     for action in ("agent.failed", "ingestion.failed"):
         activity.record(connection, action, book=task.book_row, job=task.job, agent=task.agent, **facts)
     group = tasks.group_of(connection, task.book_row)
-    if tasks.advance_group(connection, group, NEEDS) is None:
-        return None
-    activity.record(connection, "group.advanced", job=task.job, target=group, after=reason)
-    return group
+    if tasks.advance_group(connection, group, NEEDS) is not None:
+        activity.record(connection, "group.advanced", job=task.job, target=group, after=reason)
 
 
 def _log_stage(connection: sqlite3.Connection, task: Task, saved: Saved, cost: Cost) -> None:

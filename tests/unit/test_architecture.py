@@ -21,7 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("text",),
     ("readers", "embedders", "store", "discover", "watch"),  # these do not import each other
     ("stages",),
-    ("search", "check", "control", "status"),
+    ("search", "check", "control", "details", "status"),
     ("pipeline",),
     ("app", "progress"),
     ("cli", "server"),

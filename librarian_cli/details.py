@@ -1,0 +1,78 @@
+"""All that is known of one book, put together from the store, and its text or a part of it."""
+
+import sqlite3
+from bisect import bisect_right
+from dataclasses import dataclass
+
+from librarian_cli.errors import UsageError
+from librarian_cli.models import AuditReport, Book, Chapter, Page, SchemaProposal
+from librarian_cli.store import books, content, files
+
+
+@dataclass(frozen=True, slots=True)
+class BookDetails:
+    """All that is known of one book."""
+
+    book: Book
+    paths: tuple[bytes, ...]
+    chapters: tuple[Chapter, ...]
+    pages: tuple[Page, ...]
+    proposal: tuple[str, SchemaProposal] | None
+    audit: AuditReport | None
+
+    def page_of(self, start_char: int) -> str | None:
+        """The page, as printed, on which a character stands."""
+        place = bisect_right([page.start_char for page in self.pages], start_char) - 1
+        return (self.pages[place].label or str(self.pages[place].number)) if place >= 0 else None
+
+
+def read(reader: sqlite3.Connection, book: Book) -> BookDetails:
+    """Put together what is known of a book."""
+    return BookDetails(
+        book,
+        tuple(files.paths_of(reader, book.row)),
+        content.chapters(reader, book.row),
+        content.pages(reader, book.row),
+        books.proposal(reader, book.row),
+        books.audit(reader, book.row),
+    )
+
+
+def text(reader: sqlite3.Connection, prefix: str, *, chapter: int | None = None, page: str | None = None) -> str:
+    """A book's text, or that of one chapter (from 1) or page (its label, or number from 1).
+
+    `prefix` may name a passage, `BOOK:start-end`. Raises: UsageError: there is no such thing.
+    """
+    name, _, span = prefix.partition(":")
+    found = read(reader, books.find(reader, name))
+    if found.book.first_chunk is None:
+        raise UsageError(f"{name}: this book holds no text ({found.book.status}:{found.book.reason})")
+    whole = content.text(reader, found.book.row)
+    start, end = _span(found, span, chapter, page)
+    return whole[start:end]
+
+
+def _span(details: BookDetails, span: str, chapter: int | None, page: str | None) -> tuple[int, int]:
+    book = details.book
+    if span:
+        start, dash, end = span.partition("-")
+        if not (dash and start.isdigit() and end.isdigit() and int(start) < int(end) <= book.chars):
+            raise UsageError(f"{span!r} is no passage of this book; write BOOK:start-end, up to {book.chars}")
+        return int(start), int(end)
+    if chapter is not None:
+        if not 1 <= chapter <= len(details.chapters):
+            raise UsageError(f"chapter {chapter}: this book has {len(details.chapters)} chapters, see `librarian show`")
+        found = details.chapters[chapter - 1]
+        return found.start_char, found.end_char
+    if page is not None:
+        return _page_span(details, page)
+    return 0, book.chars
+
+
+def _page_span(details: BookDetails, page: str) -> tuple[int, int]:
+    ends = [item.start_char for item in details.pages[1:]] + [details.book.chars]
+    labelled = [(item, end) for item, end in zip(details.pages, ends, strict=False) if item.label == page]
+    numbered = [(item, end) for item, end in zip(details.pages, ends, strict=False) if str(item.number) == page]
+    for item, end in (*labelled, *numbered):
+        return item.start_char, end
+    raise UsageError(f"page {page}: this book has {len(details.pages)} pages, see `librarian show`")
