@@ -7,7 +7,6 @@ futures, slots, or when a call begins and ends.
 """
 
 import os
-import select
 
 KEPT_BYTES = 4_000
 _PIPE_BYTES = 1 << 20  # no unprivileged process can have a larger pipe, so one read empties it
@@ -20,11 +19,9 @@ class Output:
         os.set_blocking(fd, False)
         self.fd = fd
         self._kept = b""
-        self._poll = select.poll()  # asking costs a third of a read in vain, and most calls print nothing
-        self._poll.register(fd, select.POLLIN)
 
     def drain(self) -> bool:
-        """Make room in the pipe. Returns: False if nobody can print any more."""
+        """Read what is there. Returns: False if nobody can print any more."""
         try:
             data = os.read(self.fd, _PIPE_BYTES)
         except BlockingIOError:
@@ -33,14 +30,11 @@ class Output:
         return bool(data)
 
     def take(self) -> str:
-        """Return the last of what was printed since this was last asked; after `close`, too."""
-        if self._poll.poll(0):
-            self.drain()
+        """Return the last of what was read since this was last asked; after `close`, too."""
         kept, self._kept = self._kept, b""
         return kept.decode(errors="replace")
 
     def close(self) -> None:
         """Read what is left, and release the pipe: a process that outlives its worker gets EPIPE."""
         self.drain()
-        self._poll.unregister(self.fd)
         os.close(self.fd)

@@ -80,6 +80,7 @@ class WorkerProcess:
         self._output = output.Output(output_r)
         self._ahead = memoryview(b"")  # bytes read beyond the last message
         self._any = select.poll()
+        # The channel comes first: poll() looks at the output after it, and so sees what was printed before an answer.
         for fd in (self._channel_fd, report_r, output_r):
             self._any.register(fd, select.POLLIN)
         self._report = select.poll()
@@ -115,14 +116,17 @@ class WorkerProcess:
 
     def receive(self, until: float) -> Answer:
         """Read one whole message before the monotonic time `until`. Raises: Died, Unread, Overdue."""
+        is_here = len(self._ahead) >= worker.ANSWER.size
         head = self._exactly(worker.ANSWER.size, until)
         kind, size, cpu_seconds, peak, rss = worker.ANSWER.unpack(head)
+        if is_here and kind != worker.PART:
+            self._output.drain()  # nothing was waited for, so nobody has looked; asking each time costs 2 us a call
         if size > self._most_bytes:
             raise Died
         return Answer(kind, self._exactly(size, until), cpu_seconds, peak, rss)
 
     def take_output(self) -> str:
-        """Return the last of what was printed since this was last asked, also of a worker that is buried."""
+        """Return the last of what was printed up to the last answer or, once it is buried, the worker's end."""
         return self._output.take()
 
     def kill(self) -> None:

@@ -185,6 +185,13 @@ def shout_and(end: Callable[[], object]) -> Iterator[object]:
     yield end()
 
 
+def print_between_parts(number: int, parts: int) -> Iterator[int]:
+    for part in range(parts):
+        os.write(1, b"%d." % number)
+        yield part
+    os.write(1, b"%d." % number)
+
+
 def print_megabytes(count: int) -> int:
     line = b"x" * 1023 + b"\n"
     for _ in range(count << 10):

@@ -3,6 +3,7 @@
 import concurrent.futures as cf
 import functools
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from librarian_cli import errors
+from librarian_cli.pipeline import process, worker
 from librarian_cli.pipeline.output import KEPT_BYTES, Output
 from librarian_cli.pipeline.slotpool import Deadline, SlotPool
 from tests.unit.pipeline import pool_tasks
@@ -34,10 +36,9 @@ def pipe() -> Iterator[tuple[Output, int]]:
 
 def test_what_was_printed_is_told_once(pipe: tuple[Output, int]) -> None:
     output, output_w = pipe
-    assert output.take() == ""
-    os.write(output_w, b"one")
-    assert output.drain()
-    os.write(output_w, b", two")
+    for text in (b"one", b", two"):
+        os.write(output_w, text)
+        assert output.drain()
     assert [output.take(), output.take()] == ["one, two", ""]
 
 
@@ -46,6 +47,7 @@ def test_the_last_bytes_are_kept_and_a_cut_character_is_replaced(pipe: tuple[Out
     os.write(output_w, "é".encode() * KEPT_BYTES)
     assert output.drain()
     os.write(output_w, b".")
+    assert output.drain()
     assert output.take() == "\N{REPLACEMENT CHARACTER}" + "é" * (KEPT_BYTES // 2 - 1) + "."
 
 
@@ -65,6 +67,22 @@ def test_the_end_of_file_is_told() -> None:
     os.close(output_w)
     assert not output.drain()
     output.close()
+
+
+def test_what_was_printed_before_an_answer_that_came_with_a_part_is_the_call_s() -> None:
+    near, far = socket.socketpair()
+    (life_r, life_w), (report_r, report_w), (output_r, output_w) = os.pipe(), os.pipe(), os.pipe()
+    child = process.WorkerProcess(near, life_w, report_r, output_r)
+    until = time.monotonic() + PATIENCE
+    far.sendall(worker.ANSWER.pack(worker.PART, 0, 0.0, 0, 0) + worker.ANSWER.pack(worker.FINISHED, 0, 0.0, 0, 0))
+    assert child.receive(until).kind == worker.PART
+    os.write(output_w, b"printed")  # as if it came after the look at the output, and before both were read
+    assert child.receive(until).kind == worker.FINISHED
+    assert child.take_output() == "printed"
+    far.close()
+    for fd in (life_r, report_w, output_w):
+        os.close(fd)
+    child.bury()
 
 
 SHOUTED = "print; stderr é; fd 1; fd 2; printf; a child"
@@ -94,6 +112,13 @@ def test_what_a_call_prints_is_found_on_its_future_and_nowhere_else(
     assert capfd.readouterr() == ("", "")
     after = pool.submit(pool_tasks.echo, 1)
     assert (after.result(PATIENCE), after.output) == (1, "")
+
+
+def test_each_of_many_calls_is_given_its_own_output(make_pool: Callable[..., SlotPool]) -> None:
+    pool = make_pool(2, max_tasks=10_000)
+    futures = [pool.submit(pool_tasks.print_between_parts, number, number % 3) for number in range(3000)]
+    cf.wait(futures, PATIENCE)
+    assert [future.output for future in futures] == [f"{number}." * (number % 3 + 1) for number in range(3000)]
 
 
 def test_what_a_killed_call_printed_is_kept(make_pool: Callable[..., SlotPool], tmp_path: Path) -> None:
