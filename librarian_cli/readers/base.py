@@ -5,6 +5,7 @@ Knows no format. Importing this loads no parser.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol
 
 from librarian_cli import models
@@ -53,7 +54,12 @@ class ReaderEntry:
     @property
     def version(self) -> str:
         """The reader's revision and its libraries' versions, found without importing them."""
-        from importlib import metadata  # 45 ms, which no command but ingest need pay
-
-        parts = [f"{name}-{metadata.version(name)}" for name in self.libraries]
+        parts = [f"{name}-{_library_version(name)}" for name in self.libraries]
         return "+".join([f"{self.format}-{self.revision}", *parts])
+
+
+@cache  # every batch of files asks for it anew, and it parses a file
+def _library_version(name: str) -> str:
+    from importlib import metadata  # 45 ms, which no command but ingest need pay
+
+    return metadata.version(name)

@@ -287,7 +287,18 @@ CREATE VIEW memory_librarian_log AS
     FROM activity;
 """
 
-MIGRATIONS: tuple[tuple[str, str], ...] = (("m001_first", _M001_FIRST),)
+_M002_TEXT_FIRST = """
+-- A posting names its column, in two bytes, unless that is the first: it has to be the one that holds the words.
+DROP TABLE chunks_fts;
+CREATE VIRTUAL TABLE chunks_fts USING fts5 (
+    text, heading, content='chunk_texts', content_rowid='id', tokenize='porter unicode61'
+);
+INSERT INTO chunks_fts (chunks_fts, rank) VALUES ('hashsize', 16777216);
+INSERT INTO chunks_fts (chunks_fts, rank) VALUES ('automerge', 8);
+INSERT INTO chunks_fts (chunks_fts) VALUES ('rebuild');
+"""
+
+MIGRATIONS: tuple[tuple[str, str], ...] = (("m001_first", _M001_FIRST), ("m002_text_first", _M002_TEXT_FIRST))
 
 
 def apply(connection: sqlite3.Connection, backups: Path, migrations: tuple[tuple[str, str], ...] = MIGRATIONS) -> None:

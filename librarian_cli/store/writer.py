@@ -76,7 +76,7 @@ class Writer:
         while (group := self._next_group()) is not None:
             self._commit(connection, lock, group)
         with suppress(sqlite3.Error, LibraryLocked), lock.held():  # what is committed is safe without it
-            connection.execute("PRAGMA incremental_vacuum").fetchall()
+            connection.executescript("PRAGMA incremental_vacuum")  # execute() would free one page and stop
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         connection.close()
 

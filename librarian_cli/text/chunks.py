@@ -9,7 +9,7 @@ Owns where a text is cut. It must not know chapters, only offsets that no chunk 
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 MAX_CHARS = 1_000
 TARGET_CHARS = 800
@@ -22,9 +22,12 @@ _ABBREVIATIONS = (
     "Mr Mrs Ms Dr St Sr Jr Mt Prof Rev Hon Gen Col Capt Lt Sgt Esq Messrs Mme Mlle vs cf viz etc vol Vol pp No Nos "
     "Fig Figs Eq Sec Ch ed eds al e.g i.e z.B d.h u.a bzw ca Nr Bd"
 )
-_NO_ABBREVIATION = "".join(rf"(?<!\b{re.escape(word)}\.)" for word in _ABBREVIATIONS.split())
+_BY_LENGTH = groupby(sorted(_ABBREVIATIONS.split(), key=len), key=len)
+_NO_ABBREVIATION = "".join(rf"(?<!\b(?:{'|'.join(map(re.escape, words))})\.)" for _, words in _BY_LENGTH)
+# It begins with one set of characters, for which the engine looks much faster than for one of several beginnings.
 _SENTENCE_END = re.compile(
-    rf"(?:\.{_NO_ABBREVIATION}(?<!\b[A-Z]\.)|[!?…])[\"'”’»›)\]*_]*\s+(?=[^\sa-z])|[。！？]+[」』”’）》]*\s*(?=\S)"
+    r"[.!?…。！？](?:(?<=[。！？])[。！？]*[」』”’）》]*\s*(?=\S)"
+    rf"|{_NO_ABBREVIATION}(?<!\b[A-Z]\.)[\"'”’»›)\]*_]*\s+(?=[^\sa-z]))"
 )
 _PARAGRAPH_END = re.compile(r"\n[ \t]*\n\s*(?=\S)")
 _LINE_END = re.compile(r"\n\s*(?=\S)")
@@ -88,8 +91,9 @@ def _last_end(pattern: re.Pattern[str], text: str, low: int, high: int) -> int:
     stop = high
     while stop > low:
         start, end = max(low, stop - _WINDOW_CHARS), 0
-        for match in pattern.finditer(text, max(0, start - 8), stop + 1):
-            end = match.end()
+        at = max(0, start - 8)
+        while match := pattern.search(text, at, stop + 1):
+            at = end = match.end()
         if end >= start:
             return end
         stop = start

@@ -4,6 +4,8 @@ Owns the tables and the parsing. It must not know what is being numbered.
 """
 
 import re
+from collections import defaultdict
+from collections.abc import Iterable
 
 _UNITS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
@@ -43,9 +45,21 @@ def _words() -> dict[str, int]:
     return table
 
 
+def _any_of(words: Iterable[str]) -> str:
+    """A pattern for these words in either case, the longest first.
+
+    One alternative a first letter: the engine passes over the others by a look at one character, where it would
+    have to try every word that ignores case.
+    """
+    rests: dict[str, list[str]] = defaultdict(list)
+    for word in sorted(words, key=len, reverse=True):
+        rests[word[0]].append(word[1:])
+    return "|".join(f"[{first}{first.upper()}](?i:{'|'.join(rest)})" for first, rest in rests.items())
+
+
 _NUMBER_WORDS = _words()
-_ALTERNATIVES = "|".join(sorted(_NUMBER_WORDS, key=len, reverse=True))
-WORD_PATTERN = rf"(?i:(?:{_ALTERNATIVES})(?:[- ](?:{'|'.join((_UNITS + ' ' + _ORDINALS).split()[1:])}))?|last)"
+_BELOW_TWENTY = (_UNITS + " " + _ORDINALS).split()[1:]
+WORD_PATTERN = rf"(?:(?:{_any_of(_NUMBER_WORDS)})(?:[- ](?:{_any_of(_BELOW_TWENTY)}))?|{_any_of(['last'])})"
 """A regular expression for one number in words, without anchors; it has no groups."""
 
 

@@ -16,10 +16,10 @@ _ODD_BYTES = (b"\x7f", b"\xee", b"\xef\xbf\xbd")
 _ODD = (re.compile(rb"\xef[\x80-\xa3]"), re.compile(rb"\xc2[\x80-\x9f]"))
 """The rest of the private use area, and the C1 controls."""
 _MISREAD = {
-    b"(cid:": re.compile(rb"\(cid:\d+\)"),
-    "Ã".encode(): re.compile("Ã".encode() + b"(?:\xc2[\x80-\xbf])"),
-    "â€".encode(): re.compile("â€".encode()),
-    "Â".encode(): re.compile("Â".encode() + b"\xc2[\xa0-\xbf]"),
+    "(cid:": re.compile(rb"\(cid:\d+\)"),
+    "Ã": re.compile("Ã".encode() + b"(?:\xc2[\x80-\xbf])"),
+    "â€": re.compile("â€".encode()),
+    "Â": re.compile("Â".encode() + b"\xc2[\xa0-\xbf]"),
 }
 """A mark that is quick to look for -> the pattern of mis-decoded text that begins with it."""
 _WORD = re.compile(r"[^\W\d_]+")
@@ -98,7 +98,7 @@ def explain(signals: Sequence[Signal]) -> tuple[str, ...]:
 def _count_odd(text: str) -> int:
     data = text.encode("utf-8")
     odd = sum(map(data.count, _ODD_BYTES)) + sum(len(pattern.findall(data)) for pattern in _ODD)
-    return odd + sum(len(pattern.findall(data)) for mark, pattern in _MISREAD.items() if mark in data)
+    return odd + sum(len(pattern.findall(data)) for mark, pattern in _MISREAD.items() if mark in text)
 
 
 def _page_values(pages: Sequence[str]) -> dict[str, float]:

@@ -310,6 +310,14 @@ def test_what_was_acknowledged_survives_a_process_that_dies_without_closing(fold
     assert len(names(folder)) == 101
 
 
+def test_closing_gives_back_the_room_of_what_was_removed(folder: Path) -> None:
+    database = Database(folder, create=True)
+    database.write_now(lambda conn: conn.execute("INSERT INTO facts VALUES ('bulk', ?)", ("x" * 2_000_000,)))
+    database.write_now(lambda conn: conn.execute("DELETE FROM facts"))
+    database.close()
+    assert (folder / "library.db").stat().st_size < 1_000_000
+
+
 def make_noise(path: Path) -> None:
     path.write_bytes(random.Random(3).randbytes(8192))
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from librarian_cli.errors import EnvironmentFault
-from librarian_cli.store import migrations
+from librarian_cli.store import content, migrations
+from tests.support.stored import add_book, save_text
 
 SECOND = ("m002_shelves", "CREATE TABLE shelves (name TEXT);")
 THIRD = ("m003_rows", "ALTER TABLE shelves ADD COLUMN height INTEGER; INSERT INTO shelves VALUES ('top', 30);")
@@ -74,6 +75,18 @@ def test_some_other_database_is_refused_even_when_its_version_fits(tmp_path: Pat
     with pytest.raises(EnvironmentFault, match="not a Librarian library"):
         migrations.apply(other, tmp_path / "backups")
     other.close()
+
+
+def test_the_index_of_an_older_library_is_made_anew_from_its_chunks(tmp_path: Path) -> None:
+    older = sqlite3.connect(tmp_path / "older.db", isolation_level=None)
+    migrations.apply(older, tmp_path / "backups", KNOWN[:1])
+    row = add_book(older, "a")
+    save_text(older, row, "The tide rises. " * 20)
+    migrations.apply(older, tmp_path / "backups")
+    content.check_index(older)
+    (chunks,) = older.execute("SELECT count(*) FROM chunks").fetchone()
+    assert older.execute("SELECT count(*) FROM chunks_fts WHERE chunks_fts MATCH 'tide'").fetchone() == (chunks,)
+    older.close()
 
 
 def test_names_of_migrations_number_them(connection: sqlite3.Connection) -> None:
