@@ -20,7 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("capacity",),
     ("text",),
     ("readers", "embedders", "store", "discover", "watch"),  # these do not import each other
-    ("stages",),
+    ("identify", "stages"),
     ("search", "check", "control", "details", "status"),
     ("pipeline",),
     ("app", "progress"),

@@ -13,8 +13,9 @@ from librarian_cli import discover
 from librarian_cli.config import Config
 from librarian_cli.discover import Selection
 from librarian_cli.events import Bus, Event, FilesFound, StagePlanned
+from librarian_cli.identify import identify
 from librarian_cli.models import Candidate, ReadLimits
-from librarian_cli.pipeline.intake import Intake, Request, identify
+from librarian_cli.pipeline.intake import Intake, Request
 from librarian_cli.stages import STAGES, fingerprints
 from librarian_cli.store import books, files, jobs, tasks
 from librarian_cli.store.database import Database
