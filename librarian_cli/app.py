@@ -23,9 +23,9 @@ from librarian_cli.details import BookDetails
 from librarian_cli.events import Bus
 from librarian_cli.models import PRIORITIES, Book, FileOutcome, Hit
 from librarian_cli.search import Query, search
-from librarian_cli.stages import QUEUES
+from librarian_cli.stages import QUEUES, ingredients
 from librarian_cli.status import Status
-from librarian_cli.store import activity, agents, books, content, files, jobs, tasks
+from librarian_cli.store import activity, agents, books, content, files, fingerprints, jobs, tasks
 from librarian_cli.store.activity import Entry
 from librarian_cli.store.agents import Agent, Totals
 from librarian_cli.store.connections import fault_of
@@ -244,6 +244,7 @@ class Librarian:
     def _open_job(self, owner: str, request: "Request") -> int:
         def operation(connection: sqlite3.Connection) -> int:
             job = jobs.start(connection, "ingest", owner, priority=PRIORITIES[request.priority])
+            fingerprints.record(connection, ingredients(self.config))
             activity.record(connection, "job.started", job=job, target="ingest", priority=request.priority)
             return job
 
