@@ -16,7 +16,7 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from librarian_cli import capacity, control, details, status
+from librarian_cli import capacity, control, details, plan, status
 from librarian_cli.check import CheckResult, check
 from librarian_cli.config import Config
 from librarian_cli.details import BookDetails
@@ -25,7 +25,7 @@ from librarian_cli.models import PRIORITIES, Book, FileOutcome, Hit
 from librarian_cli.search import Query, search
 from librarian_cli.stages import QUEUES, ingredients
 from librarian_cli.status import Status
-from librarian_cli.store import activity, agents, books, content, files, fingerprints, jobs, tasks
+from librarian_cli.store import activity, agents, books, content, files, fingerprints, jobs, tasks, untouched
 from librarian_cli.store.activity import Entry
 from librarian_cli.store.agents import Agent, Totals
 from librarian_cli.store.connections import fault_of
@@ -134,6 +134,16 @@ class Librarian:
         intake = Intake(database, self.config, self.bus, job=job, wake=lambda: None)
         intake.run(request, capacity.worker_counts(self.config)["schema"], lambda: False)
         return job
+
+    def plan(self, request: "Request", *, jobs: int | None = None) -> plan.Plan:
+        """Tell what `ingest` would do, and change nothing. Raises: EnvironmentFault: the library or a root fails."""
+
+        def question(reader: sqlite3.Connection | None) -> plan.Plan:
+            library = self._folder.stat() if self._folder.exists() else None
+            identity = (library.st_dev, library.st_ino) if library else None
+            return plan.make(reader, request, self.config, library=identity, jobs=jobs)
+
+        return untouched.ask(self._folder, question)
 
     def search(self, query: Query) -> list[Hit]:
         """Find passages, best first. Raises: UsageError: an unusable query or an unknown book."""

@@ -176,11 +176,7 @@ class Intake:
                 files.mark_absent(connection, root, self._job)
         seen = books.seen_in(connection, self._job)
         if request.force:
-            for row in books.seen_in(connection, self._job, removed=True):
-                books.set_status(connection, row, "pending", None)
-                tasks.add(connection, row, NEEDS, self._job, 0.0)
-            for row in seen:
-                tasks.rerun(connection, row, request.force, dependents(request.force), self._job)
+            self._force(connection, request.force, seen)
         done, failed = fingerprints(self._config), fingerprints(self._config, failed=True)
         for row, stage in tasks.outdated(connection, self._job, done=done, failed=failed):
             tasks.rerun(connection, row, stage, dependents(stage), self._job)
@@ -199,6 +195,15 @@ class Intake:
             jobs.adopt(connection, self._job)
         else:
             jobs.take_all(connection, self._job)
+
+    def _force(self, connection: sqlite3.Connection, stage: str, seen: Sequence[int]) -> None:
+        """Run a stage again of every book that has come so far, and take back what was removed."""
+        for row in books.seen_in(connection, self._job, removed=True):
+            books.set_status(connection, row, "pending", None)
+            tasks.add(connection, row, NEEDS, self._job, 0.0)
+        for row in seen:
+            if tasks.passed(connection, row, NEEDS[stage]):
+                tasks.rerun(connection, row, stage, dependents(stage), self._job)
 
 
 def _open_scope(connection: sqlite3.Connection, *, job: int, roots: Sequence[bytes]) -> None:
