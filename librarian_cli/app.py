@@ -5,12 +5,13 @@ with Librarian(config.load()) as librarian:
     hits = librarian.search(Query("tidal forces"))
 """
 
+import os
 import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
@@ -20,7 +21,8 @@ from librarian_cli import capacity, control, details, plan, status
 from librarian_cli.check import CheckResult, check
 from librarian_cli.config import Config
 from librarian_cli.details import BookDetails
-from librarian_cli.events import Bus
+from librarian_cli.events import Bus, FileRefused, RunEnded
+from librarian_cli.hooks import Hooks
 from librarian_cli.models import PRIORITIES, Book, FileOutcome, Hit
 from librarian_cli.search import Query, search
 from librarian_cli.stages import QUEUES, ingredients
@@ -106,11 +108,12 @@ class Librarian:
         shutdown = shutdown or Shutdown()
         share_arenas()
         database = self._writable(create=True)
-        with ExitStack() as stack:
+        with ExitStack() as hooked, ExitStack() as stack:
             owner = Owner(self._folder / "owners")
             stack.callback(owner.close)
             owner.sweep()
             job = self._open_job(owner.name, request)
+            hooked.enter_context(self._hooks(job, shutdown))
             pools = pools or Pools(self.config, jobs, on_worker=self._log_worker)
             lease = self.config.limits.lease_seconds
             heartbeat = Heartbeat(database, owner, command="ingest", lease_seconds=lease, workers=pools.workers)
@@ -120,7 +123,8 @@ class Librarian:
             )
             stack.callback(coordinator.close)
             self._run(coordinator, job, owner=owner, shutdown=shutdown, request=request)
-        return self._close_job(job, started, interrupted=shutdown.level > 0)
+            stack.close()
+            return self._close_job(job, started, interrupted=shutdown.level > 0)
 
     def enqueue(self, request: "Request") -> int:
         """Scan, and file what is new or changed for a later process. Returns: the job's id.
@@ -276,7 +280,39 @@ class Librarian:
         prune = partial(activity.prune, max_rows=history.max_rows, max_days=history.max_days)
         while database.write_now(prune):  # batch by batch, so that others can write in between
             pass
+        for item in files.outcomes(reader, job=job, outcome="failed"):
+            if item.book is None:
+                self.bus.publish(FileRefused(os.fsdecode(item.path), item.reason))
+        self.bus.publish(RunEnded(job, result.outcomes, result.seconds, interrupted))
         return result
+
+    @contextmanager
+    def _hooks(self, job: int, shutdown: "Shutdown") -> Iterator[None]:
+        """Run the user's commands while the block runs, and those that are left after it; a signal cuts that short."""
+        settings, library = self.config.hooks, self._folder
+        hooks = Hooks(self.bus, settings, job=job, library=library, describe=self._describe)
+        patience = 0.0
+        try:
+            yield
+            grace = self.config.limits.grace_seconds if shutdown.level else settings.timeout_seconds
+            patience = min(grace, settings.timeout_seconds) if shutdown.level < 2 else 0.0
+        finally:
+            shutdown.on_change(hooks.hurry)
+            hooks.close(patience)
+
+    def _describe(self, book_id: str) -> dict[str, object]:
+        reader = self._writable().reader()
+        book = books.find(reader, book_id)
+        path = next(iter(files.paths_of(reader, book.row)), None)
+        return {
+            "book": book.id,
+            "title": book.title,
+            "author": book.author,
+            "path": os.fsdecode(path) if path is not None else None,
+            "outcome": book.status,
+            "reason": book.reason,
+            "trust_score": book.trust_score,
+        }
 
     def _log_worker(self, pool: str, event: "WorkerEvent") -> None:
         operation = partial(

@@ -141,6 +141,16 @@ class HistorySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class HookSettings:
+    """Commands for /bin/sh that are told what happened, empty for none, and how long each may take."""
+
+    on_book_ingested: str = ""
+    on_failure: str = ""
+    on_run_finished: str = ""
+    timeout_seconds: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
 class SearchSettings:
     """How results are ranked: the share of the vectors' score in a hybrid search."""
 
@@ -159,6 +169,7 @@ class Config:
     read: ReadLimits = field(default_factory=ReadLimits)
     search: SearchSettings = field(default_factory=SearchSettings)
     history: HistorySettings = field(default_factory=HistorySettings)
+    hooks: HookSettings = field(default_factory=HookSettings)
     passwords: Mapping[str, str] = field(default_factory=dict)
     """File name pattern -> password of encrypted PDFs."""
     concurrency_groups: Mapping[str, str] = field(default_factory=dict)

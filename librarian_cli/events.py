@@ -1,11 +1,11 @@
 """What happens while Librarian works, as frozen events, and the bus that carries them.
 
-    coordinator, app --publish--> Bus --> progress bars, log lines (later: activity, dashboard, hooks)
+    coordinator, app --publish--> Bus --> progress bars, log lines, hooks
 
 Subscribers are called in the publishing thread, so they must be quick and must not call back into the pipeline.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 
@@ -56,7 +56,25 @@ class Notice:
     text: str
 
 
-Event = FilesFound | StagePlanned | StageAdvanced | StageEnded | Notice
+@dataclass(frozen=True, slots=True)
+class FileRefused:
+    """A file failed in this run that never became a book: too large, unreadable, damaged at its beginning."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """A run is over, and its results are stored. `outcomes` counts its files; `interrupted` says a signal ended it."""
+
+    job: int
+    outcomes: Mapping[str, int]
+    seconds: float
+    interrupted: bool
+
+
+Event = FilesFound | StagePlanned | StageAdvanced | StageEnded | Notice | FileRefused | RunEnded
 Subscriber = Callable[[Event], None]
 
 
@@ -69,6 +87,10 @@ class Bus:
     def subscribe(self, subscriber: Subscriber) -> None:
         """Call `subscriber` with every later event."""
         self._subscribers = (*self._subscribers, subscriber)
+
+    def unsubscribe(self, subscriber: Subscriber) -> None:
+        """Call it no more; nothing happens where it was not subscribed."""
+        self._subscribers = tuple(other for other in self._subscribers if other != subscriber)
 
     def publish(self, event: Event) -> None:
         """Hand `event` to all subscribers."""

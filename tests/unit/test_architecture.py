@@ -23,7 +23,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("identify", "stages"),
     ("search", "check", "control", "details", "plan", "status"),
     ("pipeline",),
-    ("app", "progress"),
+    ("app", "progress", "hooks"),
     ("cli", "server"),
 )
 """From the bottom up. A part imports parts of lower layers, and of its own layer where nothing else is said."""
