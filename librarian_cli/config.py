@@ -110,6 +110,19 @@ class IngestSettings:
     order_groups: str = "none"
     """What puts books into one order group, of which one is ingested after the other: none, folder or author."""
     pages_per_range: int = 128
+    sweep_days: float = 30.0
+    """How long a book is kept of which every file was deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchSettings:
+    """How `watch` learns of changes, and how long a file must stand still before it is taken."""
+
+    settle_seconds: float = 5.0
+    rescan_seconds: float = 300.0
+    poll: bool = False
+    poll_seconds: float = 10.0
+    grace_seconds: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +168,7 @@ class Config:
     library: LibrarySettings = field(default_factory=LibrarySettings)
     ingest: IngestSettings = field(default_factory=IngestSettings)
     stages: Stages = field(default_factory=Stages)
+    watch: WatchSettings = field(default_factory=WatchSettings)
     limits: Limits = field(default_factory=Limits)
     read: ReadLimits = field(default_factory=ReadLimits)
     search: SearchSettings = field(default_factory=SearchSettings)

@@ -19,7 +19,7 @@ from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from librarian_cli.config import Config
 from librarian_cli.errors import BookError, EnvironmentFault, WorkerTimeout
@@ -42,6 +42,12 @@ logger = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.5
 _SWITCH_SECONDS = 0.0005
 """SQLite gives up the GIL at every row; at Python's default of 5 ms the writer would wait that long for each."""
+
+
+class Goal(Protocol):
+    """What a run is for. `idle` says that nothing is under way; only then does the answer count."""
+
+    def __call__(self, *, idle: bool) -> bool: ...
 
 
 class Coordinator:
@@ -76,8 +82,22 @@ class Coordinator:
         """Look again for work; safe in any thread and in a signal handler."""
         self._inbox.put(self._look_again)
 
-    def run(self, job: int, owner: Owner, shutdown: Shutdown, intake: "Future[None]") -> None:
-        """Run tasks until the intake has ended and nothing of the job is left, or until a shutdown.
+    def file_index(self, job: int, *, again: bool = False) -> bool:
+        """File the library's own task where vectors are missing; once more after a failure only `again`.
+
+        Returns: whether there is anything to wait for.
+        """
+        if again:
+            self._indexing.forgive()
+        if self._indexing.file_if_needed(job):
+            self._hungry = True
+            return True
+        return False
+
+    def run(self, owner: Owner, shutdown: Shutdown, reached: Goal) -> None:
+        """Run tasks until a goal is reached, or until a shutdown.
+
+        `reached` is asked twice a second, and whenever nothing is under way.
 
         Raises: EnvironmentFault: the disk or the library failed; tasks under way were given back.
         """
@@ -86,10 +106,10 @@ class Coordinator:
         interval = sys.getswitchinterval()
         sys.setswitchinterval(_SWITCH_SECONDS)
         shutdown.on_change(self.wake)
-        intake.add_done_callback(lambda _: self.wake())
         try:
-            while not shutdown.level and not self._finished(job, intake):
-                self._look_around()
+            while not shutdown.level and not (self._is_idle() and reached(idle=True)):
+                if self._look_around():
+                    reached(idle=False)
                 self._claim()
                 self._handle_next()
             self._drain(shutdown)
@@ -105,16 +125,8 @@ class Coordinator:
 
     # -- what to do next
 
-    def _finished(self, job: int, intake: "Future[None]") -> bool:
-        if not intake.done() or self._busy() or self._hungry:
-            return False
-        intake.result()
-        if tasks.unfinished(self._database.reader(), job):
-            return False
-        if self._indexing.file_if_needed(job):
-            self._hungry = True
-            return False
-        return True
+    def _is_idle(self) -> bool:
+        return not self._busy() and not self._hungry
 
     def _handle_next(self) -> None:
         if self._committing and not self._running and self._inbox.empty():
@@ -132,13 +144,16 @@ class Coordinator:
 
     # -- other processes, and the clock
 
-    def _look_around(self) -> None:
-        """Twice a second: do what other processes ask for, tell them how it goes, and mind calls that take too long."""
+    def _look_around(self) -> bool:
+        """Twice a second: do what other processes ask for, tell them how it goes, and mind calls that take too long.
+
+        Returns: whether it was time to.
+        """
         if self._shutdown.report_asked:
             self._shutdown.report_asked = False
             self._bus.publish(Notice(self._state()))
         if time.monotonic() < self._next_look:
-            return
+            return False
         self._next_look = time.monotonic() + _LOOK_SECONDS
         running = tuple(self._running.values())
         orders = self._supervision.look(self._owner, running)
@@ -155,6 +170,7 @@ class Coordinator:
             self._hungry = True  # others may have made something ready
             if tasks.blocked_groups(self._database.reader()):
                 self._database.write_now(partial(tasks.advance_groups, needs=NEEDS))
+        return True
 
     def _heed(self, paused: frozenset[str]) -> None:
         if paused != self._paused:

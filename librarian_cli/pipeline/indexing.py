@@ -36,6 +36,10 @@ class Indexing:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="librarian-index")
         self._stopping = threading.Event()
 
+    def forgive(self) -> None:
+        """Try again though it failed before: there are new books."""
+        self._failed = False
+
     def file_if_needed(self, job: int) -> bool:
         """File the task where vectors are missing, unless this run has failed to make them. Returns: whether."""
         if self._failed or not index.needed(self._database.reader()):

@@ -79,6 +79,7 @@ CREATE TABLE files (
 );
 CREATE INDEX files_by_book ON files (book);
 CREATE INDEX files_by_job ON files (seen_job);
+CREATE INDEX files_by_inode ON files (inode);
 
 CREATE TABLE tasks (
     id INTEGER PRIMARY KEY,

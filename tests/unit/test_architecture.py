@@ -21,7 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("text",),
     ("readers", "embedders", "store", "discover", "watch"),  # these do not import each other
     ("stages",),
-    ("search", "check", "control", "details", "status"),
+    ("search", "check", "control", "details", "status", "watch_doctor"),
     ("pipeline",),
     ("app", "progress"),
     ("cli", "server"),
