@@ -295,7 +295,7 @@ class Librarian:
             target=f"{pool} {event.pid}",
             reason=event.reason,
         )
-        self._writable().write(operation)
+        self._writable().write(operation, durable=False)
 
     @contextmanager
     def _at_work(

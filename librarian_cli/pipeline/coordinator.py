@@ -184,7 +184,7 @@ class Coordinator:
         for item in items:
             self._drop(item)
         if items:
-            self._database.write(partial(settle.give_back, given=[item.task for item in items]))
+            self._database.write(partial(settle.give_back, given=[item.task for item in items]), durable=False)
 
     def _drop(self, item: Execution) -> None:
         del self._running[item.task.id]
@@ -229,7 +229,7 @@ class Coordinator:
             within=claims.caps(self._config, self._pools.slots),
             alone=not self._running and not self._committing,
         )
-        future = self._database.write(operation)
+        future = self._database.write(operation, durable=False)
         future.add_done_callback(lambda done: self._inbox.put(partial(self._claimed, done)))
 
     def _claimed(self, future: "Future[list[Task]]") -> None:

@@ -184,14 +184,16 @@ class Intake:
             self._write(partial(identity.log_returned, candidate=candidate, book_row=known.book_row, job=self._job))
 
     def _write(self, operation: Operation[Any]) -> None:
-        self._database.write(operation).add_done_callback(self._noted)
+        self._database.write(operation, durable=False).add_done_callback(self._noted)
 
     def _file(self, pending: "deque[Future[Hashed]]", keep: int) -> None:
         """Register results in the order of the files, so that of equal ones the first is the book's path."""
         while len(pending) > keep:
             hashed = pending.popleft().result()
             self._new += 1
-            self._database.write(partial(self._register, hashed=hashed)).add_done_callback(self._registered)
+            self._database.write(partial(self._register, hashed=hashed), durable=False).add_done_callback(
+                self._registered
+            )
 
     def _noted(self, future: "Future[Any]") -> None:
         self._fault = self._fault or future.exception()

@@ -117,7 +117,8 @@ class Heartbeat:
             if time.monotonic() < due and workers == told:
                 continue  # an idle watcher must not wake the disk every second
             try:
-                self._database.write_now(partial(owners.beat, name=self._name, at=time.monotonic(), workers=workers))
+                beat = partial(owners.beat, name=self._name, at=time.monotonic(), workers=workers)
+                self._database.write(beat, durable=False).result()
             except EnvironmentFault:
                 continue  # the coordinator meets the same fault, and tells of it
             told, due = workers, time.monotonic() + self._every_seconds
