@@ -91,6 +91,7 @@ CREATE TABLE tasks (
     order_key REAL NOT NULL,
     order_group TEXT NOT NULL DEFAULT '',
     concurrency_group TEXT NOT NULL DEFAULT '',
+    mix INTEGER NOT NULL DEFAULT 0,
     cost REAL NOT NULL DEFAULT 0,
     run_at REAL NOT NULL DEFAULT 0,
     alone INTEGER NOT NULL DEFAULT 0,
@@ -111,7 +112,7 @@ CREATE TABLE tasks (
 );
 CREATE UNIQUE INDEX tasks_by_book ON tasks (book, stage) WHERE book IS NOT NULL;
 CREATE UNIQUE INDEX tasks_of_library ON tasks (stage) WHERE book IS NULL;
-CREATE INDEX tasks_ready ON tasks (stage, alone, order_key, cost DESC) WHERE state = 'ready';
+CREATE INDEX tasks_ready ON tasks (stage, alone, order_key, mix) WHERE state = 'ready';
 CREATE INDEX tasks_leased ON tasks (queue, book) WHERE state = 'leased';
 CREATE INDEX tasks_unfinished ON tasks (book) WHERE state IN ('waiting', 'ready', 'leased');
 CREATE INDEX tasks_of_group ON tasks (order_group, state, book) WHERE order_group <> '' AND state <> 'done';

@@ -79,9 +79,10 @@ def add(
     now = time.time()
     priority, order_key = _place(connection, job, now)
     connection.executemany(
-        "INSERT INTO tasks (book, stage, job, state, priority, order_key, cost, created_at) VALUES (?,?,?,?,?,?,?,?)",
+        "INSERT INTO tasks (book, stage, job, state, priority, order_key, mix, cost, created_at)"
+        " VALUES (?,?,?,?,?,?,?,?,?)",
         (
-            (book_row, stage, job, "waiting" if first else "ready", priority, order_key, cost, now)
+            (book_row, stage, job, "waiting" if first else "ready", priority, order_key, _mix(book_row), cost, now)
             for stage, first in needs.items()
         ),
     )
@@ -382,7 +383,7 @@ def _choose(connection: sqlite3.Connection, want: Want, caps: Caps, *, alone: bo
     full = [group for group, books in busy.items() if books >= caps.groups.get(group, 1)]
     rows = connection.execute(
         "SELECT id, cost, concurrency_group FROM tasks WHERE state='ready' AND stage=? AND alone=? AND run_at<=?"
-        " AND concurrency_group NOT IN (SELECT value FROM json_each(?)) ORDER BY order_key, cost DESC LIMIT ?",
+        " AND concurrency_group NOT IN (SELECT value FROM json_each(?)) ORDER BY order_key, mix LIMIT ?",
         (want.stage, alone, time.time(), json.dumps(full), want.count),
     ).fetchall()
     chosen, seconds = [], 0.0
@@ -469,6 +470,15 @@ def _move(connection: sqlite3.Connection, ids: Sequence[int], before: str, after
 def _ids(connection: sqlite3.Connection, book_row: int, stages: Sequence[str], states: Sequence[str]) -> list[int]:
     rows = connection.execute("SELECT id, stage, state FROM tasks WHERE book = ?", (book_row,))
     return [row[0] for row in rows if row[1] in stages and row[2] in states]
+
+
+def _mix(book_row: int) -> int:
+    """A place within a job that keeps like from following like: a folder holds books of one kind.
+
+    Long PDFs keep the workers busy and plain text the writer; side by side neither waits for the other.
+    Source: Knuth, The Art of Computer Programming 3, 6.4 (Fibonacci hashing).
+    """
+    return book_row * 2654435769 & 0xFFFFFFFF
 
 
 def _place(connection: sqlite3.Connection, job: int, now: float) -> tuple[int, float]:
