@@ -146,6 +146,15 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class LogSettings:
+    """The log file of a watch, which rotates. An empty path: the user's folder for logs."""
+
+    path: str = ""
+    max_mb: int = 5
+    keep: int = 3
+
+
+@dataclass(frozen=True, slots=True)
 class HistorySettings:
     """How much is kept of activity, agents and jobs, in rows of each and in days."""
 
@@ -173,6 +182,7 @@ class Config:
     read: ReadLimits = field(default_factory=ReadLimits)
     search: SearchSettings = field(default_factory=SearchSettings)
     history: HistorySettings = field(default_factory=HistorySettings)
+    log: LogSettings = field(default_factory=LogSettings)
     passwords: Mapping[str, str] = field(default_factory=dict)
     """File name pattern -> password of encrypted PDFs."""
     concurrency_groups: Mapping[str, str] = field(default_factory=dict)
@@ -185,6 +195,12 @@ class Config:
         """The library's folder, absolute."""
         chosen = self.library.path or platformdirs.user_data_dir(APP, appauthor=False)
         return Path(chosen).expanduser().absolute()
+
+    @property
+    def log_path(self) -> Path:
+        """The log file of a watch, absolute."""
+        default = Path(platformdirs.user_log_dir(APP, appauthor=False)) / "watch.log"
+        return Path(self.log.path).expanduser().absolute() if self.log.path else default
 
 
 @dataclass(frozen=True, slots=True)

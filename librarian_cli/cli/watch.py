@@ -1,6 +1,9 @@
 """`librarian watch`."""
 
+import logging
 import sys
+from contextlib import contextmanager
+from logging.handlers import RotatingFileHandler
 from typing import TYPE_CHECKING
 
 import click
@@ -8,9 +11,14 @@ import click
 from librarian_cli.cli.context import Settings, pass_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from librarian_cli.app import Librarian
+    from librarian_cli.config import Config
     from librarian_cli.events import Event
     from librarian_cli.pipeline.intake import Request
+
+logger = logging.getLogger(__name__)
 
 
 @click.command()
@@ -59,7 +67,13 @@ def _watch(settings: Settings, roots: tuple[bytes, ...], options: dict[str, obje
     shows = shows and not settings.quiet
     if not shows and not settings.quiet:
         bus.subscribe(_print_book)
-    with settings.open(_flags(options), bus=bus) as librarian, shutdown.on_signals(), Progress(bus, shown=shows):
+    bus.subscribe(_log_event)
+    with (
+        settings.open(_flags(options), bus=bus) as librarian,
+        _log_file(librarian.config),
+        shutdown.on_signals(),
+        Progress(bus, shown=shows),
+    ):
         service.ready(f"watching {len(roots)} folders")
         jobs = int(str(options["jobs"])) if options["jobs"] else None
         outcomes = librarian.watch(_request(librarian, roots, options), jobs=jobs, shutdown=shutdown, once=once)
@@ -99,6 +113,42 @@ def _print_book(event: "Event") -> None:
     if isinstance(event, StageEnded) and (event.outcome == "failed" or event.stage == "audit"):
         outcome = f"{event.outcome}:{event.reason}" if event.reason else event.outcome
         render.echo(f"{outcome}  {event.book[:12]}  {render.escape(event.name)}", err=True)
+
+
+def _log_event(event: "Event") -> None:
+    """What the log file keeps: every book that ended, and what a person was told."""
+    from librarian_cli.events import Notice, StageEnded
+
+    if isinstance(event, StageEnded) and (event.outcome == "failed" or event.stage == "audit"):
+        logger.info("%s:%s %s %s", event.outcome, event.reason, event.book[:12], event.name)
+    elif isinstance(event, Notice):
+        logger.info("%s", event.text)
+
+
+@contextmanager
+def _log_file(config: "Config") -> "Iterator[None]":
+    """Write the log to a file that rotates, for as long as the block runs."""
+    from librarian_cli.errors import EnvironmentFault
+
+    path = config.log_path
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handler = RotatingFileHandler(
+            path, maxBytes=config.log.max_mb << 20, backupCount=config.log.keep, encoding="utf-8", errors="replace"
+        )
+    except OSError as exc:
+        raise EnvironmentFault(f"{path}: no log can be written ({exc.strerror}); set log.path to another file") from exc
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    ours = logging.getLogger("librarian_cli")
+    before = ours.level
+    ours.addHandler(handler)
+    ours.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        ours.removeHandler(handler)
+        ours.setLevel(before)
+        handler.close()
 
 
 def _diagnose(settings: Settings, roots: tuple[bytes, ...], options: dict[str, object]) -> int:
