@@ -142,7 +142,7 @@ def test_a_job_says_how_much_of_it_is_over(connection: sqlite3.Connection) -> No
 
 
 def test_an_unknown_job_is_named(connection: sqlite3.Connection) -> None:
-    with pytest.raises(UsageError, match="no job 7 .*`librarian jobs`"):
+    with pytest.raises(UsageError, match=r"no job 7 .*`librarian jobs`"):
         jobs.get(connection, 7)
 
 
