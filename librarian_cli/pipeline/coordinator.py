@@ -115,10 +115,10 @@ class Coordinator:
         intake.result()
         if tasks.unfinished(self._database.reader(), job):
             return False
-        if self._indexing.file_if_needed(job):
-            self._hungry = True
-            return False
-        return True
+        if not self._indexing.is_needed:
+            return True
+        self._hungry = self._indexing.file(job)  # where it is paused or another's, the next look is soon enough
+        return False
 
     def _handle_next(self) -> None:
         if self._committing and not self._running and self._inbox.empty():
