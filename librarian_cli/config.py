@@ -3,7 +3,8 @@
     tables of frozen dataclasses (below)  --fields-->  dotted keys such as `stages.extract.workers`
     config.toml, environment, flags       --checked against the fields' types-->  load() -> Config
 
-Every key has an environment twin: `stages.extract.workers` is LIBRARIAN_STAGES_EXTRACT_WORKERS.
+Every key has an environment twin: `stages.extract.workers` is LIBRARIAN_STAGES_EXTRACT_WORKERS. Those of tables
+whose names are the user's own have none.
 """
 
 import dataclasses
@@ -235,7 +236,7 @@ def settings(flags: Mapping[str, Any] | None = None) -> tuple[Setting, ...]:
         found[key] = Setting(key, _checked(key, value, found, str(path)), "file")
     for key in tuple(found):
         name = environment_name(key)
-        if name in os.environ:
+        if name in os.environ and table_of(key) is None:
             value = _parse(os.environ[name], found[key].value)
             found[key] = Setting(key, _checked(key, value, found, name), "environment")
     for key, value in (flags or {}).items():

@@ -89,10 +89,11 @@ class Coordinator:
         """
         if again:
             self._indexing.forgive()
-        if self._indexing.file_if_needed(job):
-            self._hungry = True
-            return True
-        return False
+        if not self._indexing.is_needed:
+            return False
+        # Where it is paused or another's, the next look is soon enough.
+        self._hungry = self._indexing.file(job) or self._hungry
+        return True
 
     def run(self, owner: Owner, shutdown: Shutdown, reached: Goal) -> None:
         """Run tasks until a goal is reached, or until a shutdown.
@@ -166,10 +167,9 @@ class Coordinator:
         self._end_overdue()
         if taken := self._supervision.take_over(self._owner):
             logger.info("took over %d tasks of processes that have ended", taken)
-        if not self._busy():
-            self._hungry = True  # others may have made something ready
-            if tasks.blocked_groups(self._database.reader()):
-                self._database.write_now(partial(tasks.advance_groups, needs=NEEDS))
+        self._hungry = True  # others may have made something ready, or let it go on
+        if not self._busy() and tasks.blocked_groups(self._database.reader()):
+            self._database.write_now(partial(tasks.advance_groups, needs=NEEDS))
         return True
 
     def _heed(self, paused: frozenset[str]) -> None:
@@ -252,6 +252,8 @@ class Coordinator:
         reader = self._database.reader()
         candidate = next(iter(files.candidates_of(reader, task.book_row)), None)
         item = Execution(task, books.get(reader, task.book_row), candidate)
+        if task.id in self._running:  # it was cancelled and tried again since the last look
+            self._drop(self._running[task.id])
         self._running[task.id] = item
         try:
             calls = plan_calls(item, self._database, self._config, on_part=partial(self._part_came, item))

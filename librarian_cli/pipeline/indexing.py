@@ -40,12 +40,14 @@ class Indexing:
         """Try again though it failed before: there are new books."""
         self._failed = False
 
-    def file_if_needed(self, job: int) -> bool:
-        """File the task where vectors are missing, unless this run has failed to make them. Returns: whether."""
-        if self._failed or not index.needed(self._database.reader()):
-            return False
-        self._database.write_now(partial(tasks.add_library_task, stage=index.NAME, job=job))
-        return True
+    @property
+    def is_needed(self) -> bool:
+        """Whether vectors are missing, unless this run has failed to make them."""
+        return not self._failed and index.needed(self._database.reader())
+
+    def file(self, job: int) -> bool:
+        """File the task. Returns: False where it waits or runs already, here or in another process."""
+        return self._database.write_now(partial(tasks.add_library_task, stage=index.NAME, job=job))
 
     def start(self, task: Task, ended: Callable[["Future[int]"], None]) -> None:
         """Begin; `ended` is called in some thread."""

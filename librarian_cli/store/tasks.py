@@ -104,16 +104,20 @@ def set_groups(
     )
 
 
-def add_library_task(connection: sqlite3.Connection, stage: str, job: int) -> None:
-    """File a task of the whole library, or make it ready again."""
+def add_library_task(connection: sqlite3.Connection, stage: str, job: int) -> bool:
+    """File a task of the whole library, or make it ready again. Returns: False where it waits or runs already."""
+    row = connection.execute("SELECT id, state FROM tasks WHERE book IS NULL AND stage = ?", (stage,)).fetchone()
+    if row and row[1] in ("ready", "leased"):
+        return False
+    if row:
+        _reopen(connection, [row[0]], "ready", job)
+        return True
     now = time.time()
     connection.execute(
-        "INSERT OR IGNORE INTO tasks (book, stage, job, state, priority, order_key, created_at)"
-        " VALUES (NULL,?,?,'ready',?,?,?)",
+        "INSERT INTO tasks (book, stage, job, state, priority, order_key, created_at) VALUES (NULL,?,?,'ready',?,?,?)",
         (stage, job, PRIORITIES["medium"], now, now),
     )
-    rows = connection.execute("SELECT id FROM tasks WHERE book IS NULL AND stage = ?", (stage,)).fetchall()
-    _reopen(connection, [row[0] for row in rows], "ready", job)
+    return True
 
 
 def claim(
