@@ -144,14 +144,13 @@ class Coordinator:
         if time.monotonic() < self._next_look:
             return
         self._next_look = time.monotonic() + _LOOK_SECONDS
-        running = tuple(self._running.values())
-        orders = self._supervision.look(self._owner, running)
+        orders = self._supervision.look(self._owner, tuple(self._running.values()))
         for item in orders.revoked:
             logger.info("%s of %s was taken from this process", item.stage.name, item.book.id[:12])
             self._drop(item)
         self._heed(orders.paused)
         self._withdraw([item for item in self._running.values() if orders.pauses(item) and not item.has_begun])
-        self._supervision.tell(running)
+        self._supervision.tell(tuple(self._running.values()))  # of what is left: the rest is not ours to tell of
         self._end_overdue()
         if taken := self._supervision.take_over(self._owner):
             logger.info("took over %d tasks of processes that have ended", taken)
