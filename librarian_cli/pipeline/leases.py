@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from librarian_cli.errors import EnvironmentFault
-from librarian_cli.store import owners
+from librarian_cli.store import agents, owners
 from librarian_cli.store.database import Database
 
 _LOOK_SECONDS = 1.0
@@ -102,10 +102,10 @@ class Heartbeat:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop, and take this owner off the record."""
+        """Stop, take this owner off the record, and end the agents that waited for it."""
         self._ended.set()
         self._thread.join()
-        self._database.write_now(partial(owners.forget, name=self._name))
+        self._database.write_now(partial(_leave, name=self._name))
 
     def _beat(self) -> None:
         told: Sequence[owners.Worker] = ()
@@ -119,6 +119,11 @@ class Heartbeat:
             except EnvironmentFault:
                 continue  # the coordinator meets the same fault, and tells of it
             told, due = workers, time.monotonic() + self._every_seconds
+
+
+def _leave(connection: sqlite3.Connection, *, name: str) -> None:
+    agents.terminate(connection, owner=name)
+    owners.forget(connection, name)
 
 
 def is_alive(folder: Path, owner: str) -> bool:
