@@ -115,8 +115,8 @@ class Coordinator:
         intake.result()
         if tasks.unfinished(self._database.reader(), job):
             return False
-        if self._indexing.file_if_needed(job):
-            self._hungry = True
+        if self._indexing.is_needed():
+            self._hungry = self._indexing.file(job)
             return False
         return True
 

@@ -36,12 +36,15 @@ class Indexing:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="librarian-index")
         self._stopping = threading.Event()
 
-    def file_if_needed(self, job: int) -> bool:
-        """File the task where vectors are missing, unless this run has failed to make them. Returns: whether."""
-        if self._failed or not index.needed(self._database.reader()):
+    def is_needed(self) -> bool:
+        """Whether vectors are missing, and this run has not failed to make them."""
+        return not self._failed and index.needed(self._database.reader())
+
+    def file(self, job: int) -> bool:
+        """File the task. Returns: False where it is paused, or another process has it: then there is only to wait."""
+        if tasks.library_task_is_open(self._database.reader(), index.NAME):
             return False
-        self._database.write_now(partial(tasks.add_library_task, stage=index.NAME, job=job))
-        return True
+        return self._database.write_now(partial(tasks.add_library_task, stage=index.NAME, job=job))
 
     def start(self, task: Task, ended: Callable[["Future[int]"], None]) -> None:
         """Begin; `ended` is called in some thread."""

@@ -103,8 +103,10 @@ def set_groups(
     )
 
 
-def add_library_task(connection: sqlite3.Connection, stage: str, job: int) -> None:
-    """File a task of the whole library, or make it ready again."""
+def add_library_task(connection: sqlite3.Connection, stage: str, job: int) -> bool:
+    """File a task of the whole library, or make it ready again. Returns: False where it waits or runs already."""
+    if library_task_is_open(connection, stage):
+        return False
     now = time.time()
     connection.execute(
         "INSERT OR IGNORE INTO tasks (book, stage, job, state, priority, order_key, created_at)"
@@ -113,6 +115,13 @@ def add_library_task(connection: sqlite3.Connection, stage: str, job: int) -> No
     )
     rows = connection.execute("SELECT id FROM tasks WHERE book IS NULL AND stage = ?", (stage,)).fetchall()
     _reopen(connection, [row[0] for row in rows], "ready", job)
+    return True
+
+
+def library_task_is_open(connection: sqlite3.Connection, stage: str) -> bool:
+    """Whether a task of the whole library waits or runs, in whatever process."""
+    query = "SELECT 1 FROM tasks WHERE book IS NULL AND stage = ? AND state IN ('ready', 'leased')"
+    return connection.execute(query, (stage,)).fetchone() is not None
 
 
 def claim(
