@@ -126,6 +126,8 @@ def _prioritise(connection: sqlite3.Connection, *, row: int, level: str) -> bool
 def _retry(connection: sqlite3.Connection, *, row: int, job: int) -> bool:
     states = tasks.states(connection, row)
     stage = next((stage.name for stage in STAGES if states.get(stage.name) in ("failed", "cancelled")), None)
+    if stage and states.get(tasks.GATE) == "done" and books.get(connection, row).status == "cancelled":
+        stage = tasks.GATE  # the text went with the cancelling
     if stage is None or not tasks.rerun(connection, row, stage, dependents(stage), job):
         return False
     if books.get(connection, row).status in ("failed", "cancelled"):
