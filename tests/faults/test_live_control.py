@@ -21,7 +21,7 @@ from tests.support.program import librarian
 from tests.support.rivals import Rivals, new_chooser
 from tests.support.running import Running, wait_until
 
-TRIALS = int(os.environ.get("LIBRARIAN_FAULT_TRIALS", "12"))
+TRIALS = int(os.environ.get("LIBRARIAN_FAULT_TRIALS", "6"))
 COMMANDS_PER_LIBRARY = 12
 NAMES = ("schema", "extract", "chunk", "audit", "ingestion", "trust_audit")
 FOLDERS = {"LIBRARIAN_INGEST_ORDER_GROUPS": "folder"}
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason=
 
 def write_tree(folder: Path) -> Path:
     """Write books that take a while: copies of the samples, slow texts in order groups, large ones."""
-    trees.write_variants(folder / "samples", 3)
+    trees.write_variants(folder / "samples", 2)
     for number in range(40):
         trees.write_text(folder / f"shelf{number % 4}/{number}.txt", number, head="FAULT:slow\n" if number < 8 else "")
     for number in range(4):
