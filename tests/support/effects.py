@@ -76,12 +76,12 @@ def half_written(connection: sqlite3.Connection) -> list[str]:
     ]
 
 
-def left_over(library: Path, bases: int = 1) -> list[str]:
-    """What no finished run should leave: open tasks and agents, waiting texts, owners, other than so many bases."""
+def left_over(library: Path) -> list[str]:
+    """What no finished run should leave: open tasks and agents, waiting texts, owners, more than one basis."""
     with closing(open_read_only(library / "library.db")) as connection:
         found = [f"{what} {row}" for what, query in _OPEN.items() for row in connection.execute(query)]
     stored = list((library / "basis").glob("*"))
-    found += [f"bases {stored}"] if len(stored) != bases else []
+    found += [f"bases {stored}"] if len(stored) > 1 else []
     return found + [str(path) for path in (library / "owners").iterdir()]
 
 
