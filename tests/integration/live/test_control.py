@@ -69,7 +69,7 @@ def test_a_book_cancelled_and_retried_at_once_is_not_read_twice_side_by_side(
     tmp_path: Path, library: Path, start: Start
 ) -> None:
     """Both within the half second between two looks, while the ends of other books let this process claim anew."""
-    tree = write_texts(tmp_path / "tree", [f"{number:03}.txt" for number in range(300)])
+    tree = write_texts(tmp_path / "tree", [f"{number:03}.txt" for number in range(160)])
     write_text(tree / "bad.txt", "bad", head="FAULT:hang\n", paragraphs=100)  # the largest is read first
     running = start("ingest", tree, env={"LIBRARIAN_STAGES_EXTRACT_WORKERS": "2"})
     wait_until_read(running, tmp_path, "bad.txt")
@@ -78,7 +78,7 @@ def test_a_book_cancelled_and_retried_at_once_is_not_read_twice_side_by_side(
         beside.cancel([bad])
         beside.retry([bad])
     wait_until_read(running, tmp_path, "bad.txt", times=2)
-    wait_until(lambda: counts(library, "trust.updated") == 300, 20.0)
+    wait_until(lambda: counts(library, "trust.updated") == 160, 20.0)
     wait_until(lambda: len(busy_pids(library)) == 1, 5.0, lambda: str(busy_pids(library)))
     librarian("cancel", bad, library=library)
     assert running.wait(10.0).code == 0
