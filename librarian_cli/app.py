@@ -17,16 +17,16 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from librarian_cli import capacity, control, details, status
+from librarian_cli import capacity, control, details, plan, status
 from librarian_cli.check import CheckResult, check
 from librarian_cli.config import Config
 from librarian_cli.details import BookDetails
 from librarian_cli.events import Bus, Notice
 from librarian_cli.models import PRIORITIES, Book, FileOutcome, Hit
 from librarian_cli.search import Query, search
-from librarian_cli.stages import QUEUES
+from librarian_cli.stages import QUEUES, ingredients
 from librarian_cli.status import Status
-from librarian_cli.store import activity, agents, books, content, files, jobs, tasks
+from librarian_cli.store import activity, agents, books, content, files, fingerprints, jobs, tasks, untouched
 from librarian_cli.store.activity import Entry
 from librarian_cli.store.agents import Agent, Totals
 from librarian_cli.store.connections import fault_of
@@ -155,6 +155,16 @@ class Librarian:
         intake.run(request, capacity.worker_counts(self.config)["schema"], lambda: False)
         return job
 
+    def plan(self, request: "Request", *, jobs: int | None = None) -> plan.Plan:
+        """Tell what `ingest` would do, and change nothing. Raises: EnvironmentFault: the library or a root fails."""
+
+        def question(reader: sqlite3.Connection | None) -> plan.Plan:
+            library = self._folder.stat() if self._folder.exists() else None
+            identity = (library.st_dev, library.st_ino) if library else None
+            return plan.make(reader, request, self.config, library=identity, jobs=jobs)
+
+        return untouched.ask(self._folder, question)
+
     def search(self, query: Query) -> list[Hit]:
         """Find passages, best first. Raises: UsageError: an unusable query or an unknown book."""
         return search(self._readable(), query, self._folder / "basis", self.config.search.vector_weight)
@@ -264,6 +274,7 @@ class Librarian:
     def _open_job(self, command: str, owner: str, priority: str) -> int:
         def operation(connection: sqlite3.Connection) -> int:
             job = jobs.start(connection, command, owner, priority=PRIORITIES[priority])
+            fingerprints.record(connection, ingredients(self.config))
             activity.record(connection, "job.started", job=job, target=command, priority=priority)
             return job
 

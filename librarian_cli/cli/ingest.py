@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from librarian_cli.app import IngestResult, Librarian
+    from librarian_cli.pipeline.intake import Request
 
 _STAGES = ("schema", "extract", "chunk", "audit")
 _SHOWN_FAILURES = 20
@@ -35,6 +36,7 @@ class _IngestCommand(click.Command):
 @click.option(
     "--priority", type=click.Choice(["low", "medium", "high", "critical"]), default="medium", show_default=True
 )
+@click.option("--dry-run", is_flag=True, help="Print what would be done with each file and why, and change nothing.")
 @click.option("--no-wait", is_flag=True, help="File the work, print the job's id and exit; a later process does it.")
 @click.option(
     "--lock-wait", type=click.FloatRange(0), metavar="S", help="Wait so long for another process that writes."
@@ -62,12 +64,17 @@ def ingest(settings: Settings, /, *, paths: tuple[bytes, ...], as_json: bool, st
 
     if not paths and (options["no_wait"] or options["force"]):
         raise click.UsageError("name at least one path; without one, `ingest` does what waits already")
+    if options["dry_run"] and options["no_wait"]:
+        raise click.UsageError("--dry-run files no work, so it cannot go with --no-wait")
     roots = tuple(dict.fromkeys(discover.resolve(path) for path in paths))
     bus, shutdown = Bus(), Shutdown()
     with settings.open(_flags(options), bus=bus) as librarian:
         chosen = librarian.config.ingest
         selection = discover.Selection(chosen.include, chosen.exclude, chosen.hidden)
         request = Request(roots, selection, options["force"], bool(options["yes"]), options["priority"])  # type: ignore[arg-type]  # click checked it
+        if options["dry_run"]:
+            _print_plan(librarian, request, options["jobs"], as_json=as_json, every_file=settings.verbose > 0)
+            return
         if options["no_wait"]:
             _print_job(librarian.enqueue(request), as_json=as_json)
             return
@@ -85,6 +92,12 @@ def _flags(options: "Mapping[str, object]") -> dict[str, object]:
         "ingest.hidden": options["hidden"],
         "limits.lock_wait_seconds": options["lock_wait"],
     }
+
+
+def _print_plan(librarian: "Librarian", request: "Request", jobs: object, *, as_json: bool, every_file: bool) -> None:
+    from librarian_cli.cli import plan
+
+    plan.show(librarian.plan(request, jobs=jobs), as_json=as_json, every_file=every_file)  # type: ignore[arg-type]  # click checked it
 
 
 def _print_job(job: int, *, as_json: bool) -> None:

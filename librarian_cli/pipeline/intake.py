@@ -7,10 +7,8 @@
 The hash is of the bytes that will be parsed: a file that changes while it is hashed is taken up again later.
 """
 
-import hashlib
 import os
 import sqlite3
-import stat
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,8 +20,8 @@ from typing import Any
 from librarian_cli import readers
 from librarian_cli.config import Config
 from librarian_cli.discover import Listing, Selection, look, walk
-from librarian_cli.errors import BookError, FileChanged, ReadError
 from librarian_cli.events import Bus, FilesFound, StagePlanned
+from librarian_cli.identify import Hashed, identify
 from librarian_cli.models import Candidate, FileOutcome
 from librarian_cli.pipeline import groups, identity
 from librarian_cli.stages import NEEDS, STAGES, dependents, fingerprints, schema
@@ -32,7 +30,6 @@ from librarian_cli.store.database import Database
 from librarian_cli.store.files import Known
 from librarian_cli.store.writer import Operation
 
-_BLOCK_BYTES = 1 << 20
 _LOOKUP = 256
 _AHEAD = 64
 _SECONDS_PER_BYTE = {"pdf": 3e-7, "epub": 1e-7, "html": 2e-7, "md": 6e-8, "txt": 6e-8}
@@ -61,16 +58,6 @@ class Request:
     def scope(self) -> tuple[bytes, ...]:
         """The part of the tree that it looks at."""
         return self.roots if self.paths is None else self.paths
-
-
-@dataclass(frozen=True, slots=True)
-class Hashed:
-    """A candidate with its content's identity, or the outcome that it has without being read."""
-
-    candidate: Candidate
-    sha256: str = ""
-    format: str = ""
-    outcome: FileOutcome | None = None
 
 
 class Intake:
@@ -258,11 +245,7 @@ class Intake:
             self._mark_gone(connection, root, listing, whole=request.paths is None)
         seen = books.seen_in(connection, self._job)
         if request.force:
-            for row in books.seen_in(connection, self._job, removed=True):
-                books.set_status(connection, row, "pending", None)
-                tasks.add(connection, row, NEEDS, self._job, 0.0)
-            for row in seen:
-                tasks.rerun(connection, row, request.force, dependents(request.force), self._job)
+            self._force(connection, request.force, seen)
         done, failed = fingerprints(self._config), fingerprints(self._config, failed=True)
         for row, stage in tasks.outdated(connection, self._job, done=done, failed=failed):
             tasks.rerun(connection, row, stage, dependents(stage), self._job)
@@ -282,6 +265,15 @@ class Intake:
         else:
             jobs.take_all(connection, self._job)
 
+    def _force(self, connection: sqlite3.Connection, stage: str, seen: Sequence[int]) -> None:
+        """Run a stage again of every book that has come so far, and take back what was removed."""
+        for row in books.seen_in(connection, self._job, removed=True):
+            books.set_status(connection, row, "pending", None)
+            tasks.add(connection, row, NEEDS, self._job, 0.0)
+        for row in seen:
+            if tasks.passed(connection, row, NEEDS[stage]):
+                tasks.rerun(connection, row, stage, dependents(stage), self._job)
+
 
 def _open_scope(connection: sqlite3.Connection, *, job: int, request: Request) -> None:
     for root in request.roots:
@@ -294,68 +286,8 @@ def _has_entries(root: bytes) -> bool:
         return next(entries, None) is not None
 
 
-def identify(candidate: Candidate, config: Config) -> Hashed:
-    """Sniff and hash one file; what cannot be a book gets its outcome here."""
-    try:
-        return _identify(candidate, config)
-    except BookError as exc:
-        word = "skipped" if exc.reason == "unsupported" else "failed"
-        outcome = FileOutcome(candidate.absolute, word, exc.reason, exc.detail, None, 0.0)
-        return Hashed(candidate, outcome=outcome)
-
-
-def _identify(candidate: Candidate, config: Config) -> Hashed:
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    try:
-        descriptor = os.open(candidate.absolute, flags)
-    except (FileNotFoundError, NotADirectoryError):
-        outcome = FileOutcome(candidate.absolute, "skipped", "vanished", "", None, 0.0)
-        return Hashed(replace(candidate, mtime_ns=-1), outcome=outcome)  # should it come back, it is read
-    except OSError as exc:
-        raise ReadError("unreadable", f"{exc.strerror}; check the file's permissions, then run again") from exc
-    try:
-        return _read(descriptor, candidate, config)
-    except OSError as exc:
-        raise ReadError("unreadable", f"{exc.strerror}; check the disk, then run again") from exc
-
-
-def _read(descriptor: int, candidate: Candidate, config: Config) -> Hashed:
-    with open(descriptor, "rb", buffering=0) as stream:  # it is a descriptor
-        before = os.fstat(descriptor)
-        if not stat.S_ISREG(before.st_mode):
-            raise ReadError("unsupported", "not a regular file")
-        head = stream.read(readers.HEAD_BYTES)
-        sniffed = readers.sniff(head, os.path.basename(candidate.path))
-        if sniffed.format is None:
-            raise ReadError(*_refusal(candidate.path, sniffed.reason))
-        _check_size(before.st_size, sniffed.format, config)
-        digest = hashlib.sha256(head)
-        while block := stream.read(_BLOCK_BYTES):
-            digest.update(block)
-        after = os.fstat(descriptor)
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise FileChanged("it changed while it was being read; run again when it is complete")
-    current = replace(
-        candidate, size=after.st_size, mtime_ns=after.st_mtime_ns, device=after.st_dev, inode=after.st_ino
-    )
-    return Hashed(current, digest.hexdigest(), sniffed.format)
-
-
 def _storable(name: str) -> str:
     return name.encode("utf-8", "replace").decode()
-
-
-def _refusal(path: bytes, reason: str) -> tuple[str, str]:
-    """A file named like a book that is none is broken; any other was never meant for us."""
-    named = os.path.splitext(path)[1].lower() in (b".pdf", b".epub")
-    return ("corrupt", f"not what its name says: {reason}") if named else ("unsupported", reason)
-
-
-def _check_size(size: int, book_format: str, config: Config) -> None:
-    is_text = book_format in ("txt", "md", "html")
-    limit = config.read.max_text_bytes if is_text else config.read.max_document_bytes
-    if size > limit:
-        raise ReadError("limit", f"{size >> 20} MiB, more than the {limit >> 20} MiB allowed for {book_format}")
 
 
 def _batched(items: Iterable[Candidate], count: int) -> Iterator[list[Candidate]]:

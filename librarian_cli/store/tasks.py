@@ -241,6 +241,11 @@ def all_done(connection: sqlite3.Connection, book_row: int) -> bool:
     return bool(row[0] == 0)
 
 
+def passed(connection: sqlite3.Connection, book_row: int, stages: Sequence[str]) -> bool:
+    """Whether a book has passed all of these stages."""
+    return len(_ids(connection, book_row, stages, ("done",))) == len(stages)
+
+
 def rerun(connection: sqlite3.Connection, book_row: int, stage: str, dependents: Sequence[str], job: int) -> bool:
     """Run a stage of a book again, and what depends on it. Returns: False while it is under way already."""
     if _ids(connection, book_row, (stage, *dependents), ("leased",)):
@@ -325,6 +330,21 @@ def states(connection: sqlite3.Connection, book_row: int) -> dict[str, str]:
     """The state of each stage of a book, in the order of the pipeline."""
     rows = connection.execute("SELECT stage, state FROM tasks WHERE book = ? ORDER BY id", (book_row,))
     return dict(rows.fetchall())
+
+
+def marks(connection: sqlite3.Connection, book_row: int) -> list[tuple[str, str, str]]:
+    """(stage, state, fingerprint) of each stage of a book, in the order of the pipeline."""
+    rows = connection.execute("SELECT stage, state, fingerprint FROM tasks WHERE book = ? ORDER BY id", (book_row,))
+    return rows.fetchall()
+
+
+def unfinished_books(connection: sqlite3.Connection) -> list[int]:
+    """Rows of every book that has not passed all stages, whoever filed it."""
+    rows = connection.execute(
+        "SELECT DISTINCT book FROM tasks WHERE state IN ('waiting', 'ready', 'leased') AND book IS NOT NULL"
+        " ORDER BY book"
+    )
+    return [row[0] for row in rows]
 
 
 def latest_job(connection: sqlite3.Connection, book_row: int) -> int | None:

@@ -12,6 +12,10 @@ from tests.support.program import Ran, librarian
 from tests.support.trees import SAMPLES
 
 OUTCOMES = {"ok", "ok-with-warning", "failed", "skipped", "duplicate", "unchanged", "waiting"}
+ACTIONS = {
+    "new", "changed", "rerun", "retry", "approve", "queued", "duplicate", "refused", "waiting", "failed", "skipped",
+    "unchanged",
+}  # fmt: skip
 Shape = Any
 """A type, a tuple of types, a dict of shapes with exactly these keys, or a list of one shape."""
 PATH, NUMBER, MAYBE_TEXT, MAYBE_INT = str, (int, float), (str, type(None)), (int, type(None))
@@ -80,6 +84,22 @@ STATUS = {
     ],
     "groups": [{"name": str, "waiting": int, "running": int, "failed": int, "health": str}],
 }
+PLAN = {
+    "version": int,
+    "files": [
+        {
+            "path": PATH,
+            "action": str,
+            "why": str,
+            "stages": [str],
+            "book": MAYBE_TEXT,
+            "bytes": int,
+            "estimated_seconds": NUMBER,
+        }
+    ],
+    "totals": dict.fromkeys(ACTIONS, int),
+    "estimated_seconds": NUMBER,
+}
 FILE = {"path": PATH, "outcome": str, "reason": str, "detail": str, "book": MAYBE_TEXT}
 
 
@@ -116,6 +136,18 @@ def test_ingest_json_is_one_document_and_nothing_else(ingested: tuple[Path, Ran]
     ran = ingested[1]
     assert ran.out.count("\n") == 1
     assert ran.err == ""
+
+
+def test_dry_run_json(library: Path, tmp_path: Path) -> None:
+    planned = librarian("ingest", "--dry-run", "--json", SAMPLES, library=library)
+    require_shape(planned.document, PLAN)
+    assert (planned.code, planned.err) == (0, "")
+    assert planned.document["totals"] == dict.fromkeys(ACTIONS, 0) | {"unchanged": 13, "failed": 1}
+    assert [item["path"] for item in planned.document["files"]] == sorted(
+        item["path"] for item in planned.document["files"]
+    )
+    empty = librarian("ingest", "--dry-run", "--json", make(tmp_path / "books"), library=library).document
+    assert (empty["files"], empty["estimated_seconds"]) == ([], 0)
 
 
 def test_search_json(library: Path) -> None:

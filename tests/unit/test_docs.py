@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from librarian_cli import cli, config
+from librarian_cli import cli, config, plan
 from librarian_cli.cli import ingest
 
 ROOT = Path(__file__).parents[2]
@@ -79,6 +79,11 @@ def test_every_command_has_a_section_that_names_its_options(name: str) -> None:
 def test_the_commands_page_explains_no_command_that_is_not_there() -> None:
     titles = re.findall(r"^## ([a-z]+)$", page("commands.md"), re.MULTILINE)
     assert titles == list(cli.COMMANDS)
+
+
+def test_every_action_of_a_plan_is_explained() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|", section(page("commands.md"), "ingest").split("### The plan")[1], re.MULTILINE)
+    assert tuple(rows) == plan.ACTIONS
 
 
 def test_every_option_of_librarian_itself_is_documented() -> None:
