@@ -269,7 +269,7 @@ class Coordinator:
             self._inbox.put(partial(self._count_part, item, part))
 
     def _count_part(self, item: Execution, part: Part) -> None:
-        if item.task.id not in self._running:
+        if self._running.get(item.task.id) is not item:
             return  # it was dropped meanwhile
         held = sum(sys.getsizeof(page.text) for page in part.pages)
         item.held_bytes += held
