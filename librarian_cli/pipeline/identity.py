@@ -19,7 +19,8 @@ from librarian_cli.store.files import Place
 def place(connection: sqlite3.Connection, candidate: Candidate, book_row: int, job: int, *, is_new: bool) -> None:
     """Record that a file holds a book, whether the path or the book was known or not."""
     known = files.known(connection, [candidate])[0]
-    if known is None and not is_new and (before := _gone_place(files.places_of(connection, book_row))):
+    before = _gone_place(connection, candidate, book_row) if known is None and not is_new else None
+    if before:
         _move(connection, before, candidate, job)
         return
     files.record(connection, candidate, job, book_row=book_row, outcome=None)
@@ -36,7 +37,7 @@ def place_twin(connection: sqlite3.Connection, candidate: Candidate, job: int) -
     twin = files.twin(connection, candidate)  # asked again: of two names of one file the first may have moved the row
     if twin is None or files.known(connection, [candidate])[0]:
         return  # someone was quicker; the next look sees to the rest
-    if os.path.lexists(twin.path):
+    if _is_there(twin.path, candidate):
         files.record(connection, candidate, job, book_row=twin.book_row, outcome=None)
         _log(connection, "file.added", candidate.absolute, twin.book_row, job)
     else:
@@ -59,8 +60,18 @@ def _move(connection: sqlite3.Connection, before: Place, candidate: Candidate, j
     _log(connection, "file.moved", candidate.absolute, before.book_row, job, before=_text(before.path))
 
 
-def _gone_place(places: Iterable[Place]) -> Place | None:
-    return next((item for item in places if not os.path.lexists(item.path)), None)
+def _gone_place(connection: sqlite3.Connection, candidate: Candidate, book_row: int) -> Place | None:
+    places = files.places_of(connection, book_row)
+    return next((item for item in places if not _is_there(item.path, candidate)), None)
+
+
+def _is_there(path: bytes, candidate: Candidate) -> bool:
+    """Whether a path is still there, beside the candidate: where letter case does not count, it may be the candidate."""
+    if not os.path.lexists(path):
+        return False
+    if path.lower() != candidate.absolute.lower():
+        return True
+    return os.path.basename(path) in os.listdir(os.path.dirname(path))
 
 
 def _log(
