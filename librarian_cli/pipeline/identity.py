@@ -66,7 +66,7 @@ def _gone_place(connection: sqlite3.Connection, candidate: Candidate, book_row: 
 
 
 def _is_there(path: bytes, candidate: Candidate) -> bool:
-    """Whether a path is still there, beside the candidate: where letter case does not count, it may be the candidate."""
+    """Whether a path is still there beside the candidate, which it is itself where letter case does not count."""
     if not os.path.lexists(path):
         return False
     if path.lower() != candidate.absolute.lower():
