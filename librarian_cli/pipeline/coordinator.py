@@ -34,7 +34,7 @@ from librarian_cli.pipeline.shutdown import Shutdown
 from librarian_cli.pipeline.supervision import Supervision
 from librarian_cli.pipeline.verdicts import Judge, Verdict
 from librarian_cli.stages import NEEDS, Saved, index
-from librarian_cli.store import books, files, tasks
+from librarian_cli.store import books, files, order_groups, tasks
 from librarian_cli.store.database import Database
 
 logger = logging.getLogger(__name__)
@@ -168,7 +168,7 @@ class Coordinator:
         if taken := self._supervision.take_over(self._owner):
             logger.info("took over %d tasks of processes that have ended", taken)
         self._hungry = True  # others may have made something ready, or let it go on
-        if not self._busy() and tasks.blocked_groups(self._database.reader()):
+        if not self._busy() and order_groups.any_waiting(self._database.reader()):
             self._database.write_now(partial(tasks.advance_groups, needs=NEEDS))
         return True
 
@@ -313,7 +313,7 @@ class Coordinator:
         for stage in (item.stage.name, *fused):
             ended = StageEnded(stage, item.book.id, item.name, outcome, reason, item.book.size, item.seconds)
             self._bus.publish(ended)
-        if outcome == "failed" and (group := tasks.group_of(self._database.reader(), item.book.row)):
+        if outcome == "failed" and (group := order_groups.of(self._database.reader(), item.book.row)):
             self._bus.publish(Notice(f"{item.name} failed ({reason}); its order group {group} goes on without it"))
 
     # -- the end of the run

@@ -16,7 +16,7 @@ from librarian_cli.models import Candidate, Cost, Task
 from librarian_cli.pipeline import groups
 from librarian_cli.pipeline.retry import Decision
 from librarian_cli.stages import NEEDS, QUEUE_STAGES, STAGE_BY_NAME, Saved, dependents
-from librarian_cli.store import activity, agents, books, files, owners, tasks
+from librarian_cli.store import activity, agents, books, files, order_groups, owners, tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def complete(
     else:
         books.set_status(connection, book.row, "waiting", tasks.latest_job(connection, book.row))
     _end_agent(connection, task, saved, cost)
-    tasks.advance_group(connection, tasks.group_of(connection, book.row), NEEDS)
+    tasks.advance_group(connection, order_groups.of(connection, book.row), NEEDS)
     return saved
 
 
@@ -149,7 +149,7 @@ def _bury(
     facts = {"stage": task.stage, "reason": reason, "detail": detail[:200]}
     for action in ("agent.failed", "ingestion.failed"):
         activity.record(connection, action, book=task.book_row, job=task.job, agent=task.agent, **facts)
-    group = tasks.group_of(connection, task.book_row)
+    group = order_groups.of(connection, task.book_row)
     if tasks.advance_group(connection, group, NEEDS) is not None:
         activity.record(connection, "group.advanced", job=task.job, target=group, after=reason)
 

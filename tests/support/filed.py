@@ -7,7 +7,7 @@ from typing import Any
 
 from librarian_cli.models import Task
 from librarian_cli.stages import NEEDS, QUEUE_STAGES, STAGE_BY_NAME, dependents
-from librarian_cli.store import jobs, tasks
+from librarian_cli.store import jobs, order_groups, tasks
 from librarian_cli.store.connections import open_read_only
 from librarian_cli.store.tasks import Caps, Want
 from tests.support.stored import add_book
@@ -23,7 +23,7 @@ def file_book(
     row = add_book(connection, name, job=job)
     tasks.add(connection, row, NEEDS, job, cost)
     if group:
-        tasks.set_groups(connection, row, QUEUE_STAGES["ingestion"], group, "")
+        order_groups.place(connection, row, QUEUE_STAGES["ingestion"], group, "")
     return row
 
 
@@ -40,7 +40,7 @@ def finish(connection: sqlite3.Connection, task: Task) -> None:
     assert task.book_row is not None
     tasks.finish(connection, task, "print", seconds=0.5, cpu_seconds=0.25)
     tasks.promote(connection, task.book_row, NEEDS)
-    tasks.advance_group(connection, tasks.group_of(connection, task.book_row), NEEDS)
+    tasks.advance_group(connection, order_groups.of(connection, task.book_row), NEEDS)
 
 
 def fail(connection: sqlite3.Connection, task: Task) -> None:

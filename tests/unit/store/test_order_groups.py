@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 
 from librarian_cli.stages import NEEDS, QUEUE_STAGES, dependents
-from librarian_cli.store import books, tasks
+from librarian_cli.store import books, order_groups, tasks
 from librarian_cli.store.tasks import Caps
 from tests.support.filed import claim, fail, file_book, finish, pass_stage, states
 
@@ -101,30 +101,30 @@ def test_a_rerun_of_extract_takes_its_turn(connection: sqlite3.Connection, serie
 
 def test_whether_any_book_waits_in_a_group(connection: sqlite3.Connection) -> None:
     file_book(connection, "free")
-    assert not tasks.blocked_groups(connection)
+    assert not order_groups.any_waiting(connection)
     file_book(connection, "a", group="series")
-    assert tasks.blocked_groups(connection)
+    assert order_groups.any_waiting(connection)
 
 
 def test_a_books_group_is_that_of_its_ingestion(connection: sqlite3.Connection, series: list[int]) -> None:
-    assert [tasks.group_of(connection, row) for row in series] == ["series", "series", "series", ""]
+    assert [order_groups.of(connection, row) for row in series] == ["series", "series", "series", ""]
     found = connection.execute("SELECT DISTINCT stage FROM tasks WHERE order_group <> '' ORDER BY stage").fetchall()
     assert sorted(row[0] for row in found) == sorted(QUEUE_STAGES["ingestion"])
 
 
 def test_groups_count_their_books_where_they_are_furthest(connection: sqlite3.Connection, series: list[int]) -> None:
-    assert tasks.group_counts(connection) == [("series", "waiting", 3)]
+    assert order_groups.counts(connection) == [("series", "waiting", 3)]
     task = next(task for task in claim(connection, "extract") if task.book_row == series[0])
-    assert tasks.group_counts(connection) == [("series", "leased", 1), ("series", "waiting", 2)]
+    assert order_groups.counts(connection) == [("series", "leased", 1), ("series", "waiting", 2)]
     fail(connection, task)
     books.set_status(connection, series[0], "failed", 1)
     tasks.cancel(connection, series[1])
-    counted = {state: count for _, state, count in tasks.group_counts(connection)}
+    counted = {state: count for _, state, count in order_groups.counts(connection)}
     assert counted == {"failed": 1, "cancelled": 1, "waiting": 1}
     tasks.advance_group(connection, "series", NEEDS)
     for stage in ("extract", "chunk"):
         pass_stage(connection, stage)
-    assert ("series", "waiting", 1) not in tasks.group_counts(connection), "what is done is not counted"
+    assert ("series", "waiting", 1) not in order_groups.counts(connection), "what is done is not counted"
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def shelf(connection: sqlite3.Connection) -> list[int]:
     """Four books of four order groups that share the concurrency group `nas`, and one of none."""
     rows = [file_book(connection, name) for name in "abcd"]
     for row in rows:
-        tasks.set_groups(connection, row, QUEUE_STAGES["ingestion"], f"folder {row}", "nas")
+        order_groups.place(connection, row, QUEUE_STAGES["ingestion"], f"folder {row}", "nas")
     rows.append(file_book(connection, "free"))
     pass_stage(connection, "schema")
     return rows
