@@ -60,6 +60,7 @@ class Notice:
 class FileRefused:
     """A file failed in this run that never became a book: too large, unreadable, damaged at its beginning."""
 
+    job: int
     path: str
     reason: str
 

@@ -36,7 +36,7 @@ _RUN_SHARE = 0.5
 
 Facts = Mapping[str, object]
 Describe = Callable[[str], Facts]
-"""A book's id -> title, author, path, outcome, reason and trust_score."""
+"""A book's id -> job, title, author, path, outcome, reason and trust_score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,11 @@ class _Call:
 
 
 class Hooks:
-    """Runs the commands of one job's events, until `close`."""
+    """Runs the commands of a bus' events, until `close`."""
 
-    def __init__(self, bus: Bus, settings: HookSettings, *, job: int, library: Path, describe: Describe) -> None:
+    def __init__(self, bus: Bus, settings: HookSettings, *, library: Path, describe: Describe) -> None:
         self._bus = bus
         self._settings = settings
-        self._job = job
         self._describe = describe
         self._environment = {**os.environ, "LIBRARIAN_LIBRARY": str(library)}
         self._commands = {
@@ -98,7 +97,7 @@ class Hooks:
         elif isinstance(event, FileRefused):
             self._put(_Call("failure", _facts_of_file(event)))
         elif isinstance(event, RunEnded):
-            facts = {"outcomes": dict(event.outcomes), "seconds": round(event.seconds, 3)}
+            facts = {"job": event.job, "outcomes": dict(event.outcomes), "seconds": round(event.seconds, 3)}
             self._put(_Call("run_finished", {**facts, "interrupted": event.interrupted}))
 
     def _put(self, call: _Call) -> None:
@@ -145,7 +144,7 @@ class Hooks:
 
     def _run(self, call: _Call) -> None:
         facts = self._describe(call.book) if call.book else call.facts
-        document = json.dumps({"version": 1, "event": call.name, "job": self._job, **facts})
+        document = json.dumps({"version": 1, "event": call.name, **facts})
         with tempfile.TemporaryFile() as given:  # a pipe would break or block where the command does not read it
             given.write(document.encode() + b"\n")
             given.seek(0)
@@ -197,6 +196,7 @@ def _readable(descriptor: int, seconds: float) -> bool:
 def _facts_of_file(event: FileRefused) -> Facts:
     """A file that never became a book, as one that failed."""
     return {
+        "job": event.job,
         "book": None,
         "title": "",
         "author": "",

@@ -8,7 +8,7 @@ from librarian_cli import capacity
 from librarian_cli.config import Config
 from librarian_cli.models import OUTCOMES
 from librarian_cli.stages import QUEUES, STAGE_BY_NAME
-from librarian_cli.store import activity, books, files, owners, pauses, tasks
+from librarian_cli.store import activity, books, files, order_groups, owners, pauses, tasks
 from librarian_cli.store.owners import Owner, Worker
 
 RATE_SECONDS = 60.0
@@ -72,7 +72,7 @@ def read(reader: sqlite3.Connection, config: Config, is_alive: Callable[[str], b
         capacity.book_caps(config, capacity.worker_counts(config))["total"],
         paused,
         living,
-        tuple(_groups(tasks.group_counts(reader))),
+        tuple(_groups(order_groups.counts(reader))),
         round(done * 60 / RATE_SECONDS, 1),
         round(size / 1e6 / RATE_SECONDS, 2),
         totals(files.reason_counts(reader)),

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from librarian_cli.config import Config
 from librarian_cli.models import Book, Candidate
 from librarian_cli.stages import QUEUE_STAGES
-from librarian_cli.store import tasks
+from librarian_cli.store import order_groups
 
 
 def place_by_folder(connection: sqlite3.Connection, row: int, candidate: Candidate, config: Config) -> None:
@@ -24,4 +24,4 @@ def place_by_author(connection: sqlite3.Connection, book: Book, config: Config) 
 
 def _place(connection: sqlite3.Connection, row: int, group: str, config: Config) -> None:
     shared = next((name for pattern, name in config.concurrency_groups.items() if fnmatchcase(group, pattern)), "")
-    tasks.set_groups(connection, row, QUEUE_STAGES["ingestion"], group, shared)
+    order_groups.place(connection, row, QUEUE_STAGES["ingestion"], group, shared)

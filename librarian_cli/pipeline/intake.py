@@ -19,14 +19,16 @@ from typing import Any
 
 from librarian_cli import readers
 from librarian_cli.config import Config
-from librarian_cli.discover import Listing, Selection, walk
+from librarian_cli.discover import Listing, Selection, look, walk
 from librarian_cli.events import Bus, FilesFound, StagePlanned
 from librarian_cli.identify import Hashed, identify
 from librarian_cli.models import Candidate, FileOutcome
-from librarian_cli.pipeline import groups
+from librarian_cli.pipeline import groups, identity
 from librarian_cli.stages import NEEDS, STAGES, dependents, fingerprints, schema
 from librarian_cli.store import activity, books, files, jobs, tasks
 from librarian_cli.store.database import Database
+from librarian_cli.store.files import Known
+from librarian_cli.store.writer import Operation
 
 _LOOKUP = 256
 _AHEAD = 64
@@ -47,13 +49,33 @@ class Request:
     """A stage: it and what depends on it run again, whatever is stored."""
     approve: bool = False
     priority: str = "medium"
+    paths: tuple[bytes, ...] | None = None
+    """Look at these only, absolute and below the roots; None means everything."""
+    quiet: bool = False
+    """Write nothing for files that did not change: for a look that is repeated all the time."""
+
+    @property
+    def scope(self) -> tuple[bytes, ...]:
+        """The part of the tree that it looks at."""
+        return self.roots if self.paths is None else self.paths
 
 
 class Intake:
     """One request's scan."""
 
-    def __init__(self, database: Database, config: Config, bus: Bus, *, job: int, wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        config: Config,
+        bus: Bus,
+        *,
+        job: int,
+        wake: Callable[[], None],
+        defer: Callable[[Candidate], bool] = lambda _: False,
+    ) -> None:
+        """`defer` says of a new or changed file that it is not to be read yet."""
         self._database = database
+        self._defer = defer
         self._config = config
         self._bus = bus
         self._job = job
@@ -65,12 +87,11 @@ class Intake:
     def run(self, request: Request, threads: int, stopped: Callable[[], bool]) -> None:
         """Scan everything that is asked for. Raises: EnvironmentFault: a root cannot be listed."""
         listings = {root: Listing() for root in request.roots}
-        self._database.write_now(partial(_open_scope, job=self._job, roots=request.roots))
+        self._database.write_now(partial(_open_scope, job=self._job, request=request))
         with ThreadPoolExecutor(threads, thread_name_prefix="librarian-hash") as pool:
             for root in request.roots:
-                candidates = walk(root, request.selection, listings[root], library=self._database.folder_identity)
                 before = self._seen
-                self._take(candidates, pool, stopped, again=request.force is not None)
+                self._take(self._candidates(root, request, listings[root]), request, pool, stopped)
                 if stopped():
                     return
                 listings[root].files = self._seen - before
@@ -97,30 +118,69 @@ class Intake:
         self._database.write_now(partial(jobs.adopt, job=self._job))
         self._wake()
 
+    @property
+    def has_news(self) -> bool:
+        """Whether anything was new, changed, moved or gone."""
+        return self._new > 0
+
+    def _candidates(self, root: bytes, request: Request, listing: Listing) -> Iterator[Candidate]:
+        library = self._database.folder_identity
+        if request.paths is None:
+            return walk(root, request.selection, listing, library=library)
+        top = root.rstrip(b"/") + b"/"
+        below = [path[len(top) :] for path in request.paths if path.startswith(top) or path == root]
+        return look(root, below, request.selection, listing, library=library)
+
     def _take(
-        self, candidates: Iterable[Candidate], pool: ThreadPoolExecutor, stopped: Callable[[], bool], *, again: bool
+        self, candidates: Iterable[Candidate], request: Request, pool: ThreadPoolExecutor, stopped: Callable[[], bool]
     ) -> None:
         pending: deque[Future[Hashed]] = deque()
+        again = request.force is not None
         for batch in _batched(candidates, _LOOKUP):
             if stopped():
                 break
             found = files.known(self._database.reader(), batch)
-            same = [known.id for known in found if known and known.same]
-            self._database.write(partial(files.mark_seen, ids=same, job=self._job)).add_done_callback(self._noted)
+            self._mark_same(batch, found, quiet=request.quiet)
             self._seen += len(batch)
             for candidate, known in zip(batch, found, strict=True):
                 if known is None or not known.same or (again and known.book_row is None):
-                    pending.append(pool.submit(identify, candidate, self._config))
+                    self._take_one(candidate, known, pool, pending)
                 self._file(pending, keep=_AHEAD)
             self._bus.publish(FilesFound(self._seen, self._new))
         self._file(pending, keep=0)
+
+    def _take_one(
+        self, candidate: Candidate, known: Known | None, pool: ThreadPoolExecutor, pending: "deque[Future[Hashed]]"
+    ) -> None:
+        """Have a new or changed file read, unless its inode tells what it is."""
+        if known is None and files.twin(self._database.reader(), candidate):
+            self._new += 1
+            self._write(partial(identity.place_twin, candidate=candidate, job=self._job))
+        elif not self._defer(candidate):
+            pending.append(pool.submit(identify, candidate, self._config))
+
+    def _mark_same(self, batch: Sequence[Candidate], found: Sequence[Known | None], *, quiet: bool) -> None:
+        """Record files that did not change; of those that were missing it is news."""
+        same = [(candidate, known) for candidate, known in zip(batch, found, strict=True) if known and known.same]
+        back = [(candidate, known) for candidate, known in same if known.missing]
+        ids = [known.id for _, known in (back if quiet else same)]
+        if ids:
+            self._write(partial(files.mark_seen, ids=ids, job=self._job))
+        for candidate, known in back:
+            self._new += 1
+            self._write(partial(identity.log_returned, candidate=candidate, book_row=known.book_row, job=self._job))
+
+    def _write(self, operation: Operation[Any]) -> None:
+        self._database.write(operation, durable=False).add_done_callback(self._noted)
 
     def _file(self, pending: "deque[Future[Hashed]]", keep: int) -> None:
         """Register results in the order of the files, so that of equal ones the first is the book's path."""
         while len(pending) > keep:
             hashed = pending.popleft().result()
             self._new += 1
-            self._database.write(partial(self._register, hashed=hashed)).add_done_callback(self._registered)
+            self._database.write(partial(self._register, hashed=hashed), durable=False).add_done_callback(
+                self._registered
+            )
 
     def _noted(self, future: "Future[Any]") -> None:
         self._fault = self._fault or future.exception()
@@ -156,7 +216,7 @@ class Intake:
             books.set_status(connection, row, "pending", None)
             tasks.rerun(connection, row, STAGES[0].name, dependents(STAGES[0].name), self._job)
             is_new = True
-        files.record(connection, candidate, self._job, book_row=row, outcome=None)
+        identity.place(connection, candidate, row, self._job, is_new=is_new)
         return candidate.size if is_new else 0
 
     def _record_unreadable(self, listing: Listing) -> None:
@@ -168,12 +228,21 @@ class Intake:
                 partial(files.record, candidate=candidate, job=self._job, book_row=None, outcome=outcome)
             )
 
+    def _mark_gone(self, connection: sqlite3.Connection, root: bytes, listing: Listing, *, whole: bool) -> None:
+        gone = []
+        if whole and listing.files and not listing.unreadable:
+            gone = files.mark_absent(connection, root, self._job)
+        if listing.gone and _has_entries(root):  # an empty root is a disk that is not mounted
+            for path in listing.gone:
+                gone += files.mark_gone(connection, os.path.join(root, path))
+        self._new += len(gone)
+        identity.log_gone(connection, gone, self._job)
+
     def _close(self, connection: sqlite3.Connection, *, request: Request, listings: dict[bytes, Listing]) -> None:
         """Once everything is seen: what is gone, what else must run, what this job waits for."""
-        jobs.set_scope(connection, self._job, request.roots)  # roots that were new are known now
+        jobs.set_scope(connection, self._job, request.scope)  # roots that were new are known now
         for root, listing in listings.items():
-            if listing.files and not listing.unreadable:
-                files.mark_absent(connection, root, self._job)
+            self._mark_gone(connection, root, listing, whole=request.paths is None)
         seen = books.seen_in(connection, self._job)
         if request.force:
             self._force(connection, request.force, seen)
@@ -206,10 +275,15 @@ class Intake:
                 tasks.rerun(connection, row, stage, dependents(stage), self._job)
 
 
-def _open_scope(connection: sqlite3.Connection, *, job: int, roots: Sequence[bytes]) -> None:
-    for root in roots:
+def _open_scope(connection: sqlite3.Connection, *, job: int, request: Request) -> None:
+    for root in request.roots:
         files.root_id(connection, root if os.path.isdir(root) else os.path.dirname(root))
-    jobs.set_scope(connection, job, roots)
+    jobs.set_scope(connection, job, request.scope)
+
+
+def _has_entries(root: bytes) -> bool:
+    with os.scandir(root) as entries:
+        return next(entries, None) is not None
 
 
 def _storable(name: str) -> str:

@@ -16,7 +16,7 @@ from librarian_cli.models import Candidate, Cost, Task
 from librarian_cli.pipeline import groups
 from librarian_cli.pipeline.retry import Decision
 from librarian_cli.stages import NEEDS, QUEUE_STAGES, STAGE_BY_NAME, Saved, dependents
-from librarian_cli.store import activity, agents, books, files, owners, tasks
+from librarian_cli.store import activity, agents, books, files, order_groups, owners, tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,9 @@ def complete(
         tasks.promote(connection, book.row, NEEDS)
         _close_if_done(connection, task)
     else:
-        books.set_status(connection, book.row, "waiting", task.job)
+        books.set_status(connection, book.row, "waiting", tasks.latest_job(connection, book.row))
     _end_agent(connection, task, saved, cost)
-    tasks.advance_group(connection, tasks.group_of(connection, book.row), NEEDS)
+    tasks.advance_group(connection, order_groups.of(connection, book.row), NEEDS)
     return saved
 
 
@@ -143,12 +143,13 @@ def _bury(
     assert task.book_row is not None
     below = dependents(task.stage)
     tasks.fail(connection, task, below, fingerprint=fingerprint, reason=reason, detail=detail)
-    books.set_status(connection, task.book_row, "failed", task.job, reason=reason, detail=detail)
+    job = tasks.latest_job(connection, task.book_row)  # one that adopted it since the claim must hear of it
+    books.set_status(connection, task.book_row, "failed", job, reason=reason, detail=detail)
     agents.end_task(connection, task.agent, "error", cost, failed=1)
     facts = {"stage": task.stage, "reason": reason, "detail": detail[:200]}
     for action in ("agent.failed", "ingestion.failed"):
         activity.record(connection, action, book=task.book_row, job=task.job, agent=task.agent, **facts)
-    group = tasks.group_of(connection, task.book_row)
+    group = order_groups.of(connection, task.book_row)
     if tasks.advance_group(connection, group, NEEDS) is not None:
         activity.record(connection, "group.advanced", job=task.job, target=group, after=reason)
 
@@ -190,4 +191,5 @@ def _close_if_done(connection: sqlite3.Connection, task: Task) -> None:
         return
     warnings = books.get(connection, task.book_row).reason
     status = "ok-with-warning" if warnings else "ok"
-    books.set_status(connection, task.book_row, status, task.job, reason=warnings)
+    job = tasks.latest_job(connection, task.book_row)
+    books.set_status(connection, task.book_row, status, job, reason=warnings)

@@ -110,7 +110,6 @@ class _Planner:
         self, reader: sqlite3.Connection | None, request: "Request", config: Config, estimator: Estimator
     ) -> None:
         self._reader = reader
-        self._roots = request.roots
         self._estimator = estimator
         wish = Wish(request.force, request.approve, scoped=bool(request.roots))
         self._rules = Rules(reader, config, wish) if reader else None
@@ -176,13 +175,10 @@ class _Planner:
         """A book that is there, with nothing to run, at a path where it was not: a copy, or it was moved."""
         assert self._reader is not None
         others = other_places(self._reader, book.row, items)
-        if any(os.path.lexists(path) or not self._covers(path) for path in others):
+        if any(map(os.path.lexists, others)):
             return "duplicate", f"another path of {book.id[:SHORT_ID]}"
         moved = f"moved from {os.fsdecode(others[0])}" if others else "found again"
         return decision.action, moved if decision.action == "unchanged" else f"{moved}; {decision.why}"
-
-    def _covers(self, path: bytes) -> bool:
-        return any(path.startswith(root.rstrip(b"/") + b"/") for root in self._roots)
 
 
 def _without_book(item: Seen) -> FilePlan:

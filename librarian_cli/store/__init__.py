@@ -7,6 +7,12 @@ migrations   the schema, as an append-only list
 files        where books lie on disk, and what became of each file
 books        one row a book: what it is, its proposal, its totals
 tasks        the durable queue: states, claims, finishes
+order_groups who waits for whom before the gate
+jobs         requests: what each looked at, which books it waits for
+pauses       what begins nothing for now
+owners       which processes work on this library, and how their workers are
+agents       who worked on what
+activity     the log of what happened
 content      text, pages, chapters, chunks and their full-text index
 vectors      the library-level vector index
 """

@@ -8,8 +8,7 @@
 
     changed file, setting, --force or retry: done, failed, cancelled -> ready or waiting
 
-Books of one order group pass GATE one after the other: only the first that waits there becomes ready, and only
-while none of the group is at work.
+Books of one order group pass the gate one after the other (order_groups.py): only its head becomes ready.
 
 Every change of state goes through `_move`, so TRANSITIONS is the whole truth. A claim adds one to `token`; a finish
 must bring the token of its claim, so a worker that was given up for dead can no longer change anything.
@@ -24,7 +23,7 @@ from dataclasses import dataclass, field, replace
 
 from librarian_cli.errors import LibrarianError
 from librarian_cli.models import PRIORITIES, Task
-from librarian_cli.store import files
+from librarian_cli.store import files, order_groups
 
 TRANSITIONS: Mapping[str, frozenset[str]] = {
     "waiting": frozenset({"ready", "done", "cancelled"}),
@@ -37,9 +36,6 @@ TRANSITIONS: Mapping[str, frozenset[str]] = {
 
 PRIORITY_BONUS_SECONDS = {"low": 0.0, "medium": 3600.0, "high": 6 * 3600.0, "critical": 48 * 3600.0}
 """Linear ageing: a task of higher priority counts as filed that much earlier, so the stored key is the order."""
-
-GATE = "extract"
-"""The stage before which books of one order group wait for each other."""
 
 
 class LeaseLost(LibrarianError):
@@ -79,9 +75,10 @@ def add(
     now = time.time()
     priority, order_key = _place(connection, job, now)
     connection.executemany(
-        "INSERT INTO tasks (book, stage, job, state, priority, order_key, cost, created_at) VALUES (?,?,?,?,?,?,?,?)",
+        "INSERT INTO tasks (book, stage, job, state, priority, order_key, mix, cost, created_at)"
+        " VALUES (?,?,?,?,?,?,?,?,?)",
         (
-            (book_row, stage, job, "waiting" if first else "ready", priority, order_key, cost, now)
+            (book_row, stage, job, "waiting" if first else "ready", priority, order_key, _mix(book_row), cost, now)
             for stage, first in needs.items()
         ),
     )
@@ -93,26 +90,20 @@ def join_job(connection: sqlite3.Connection, job: int, book_row: int) -> None:
     connection.execute("INSERT OR IGNORE INTO job_books (job, book) VALUES (?,?)", (job, book_row))
 
 
-def set_groups(
-    connection: sqlite3.Connection, book_row: int, stages: Sequence[str], order_group: str, concurrency_group: str
-) -> None:
-    """Put these stages of a book into an order group, and that into a concurrency group; empty means none."""
-    connection.executemany(
-        "UPDATE tasks SET order_group=?, concurrency_group=? WHERE book=? AND stage=?",
-        ((order_group, concurrency_group, book_row, stage) for stage in stages),
-    )
-
-
-def add_library_task(connection: sqlite3.Connection, stage: str, job: int) -> None:
-    """File a task of the whole library, or make it ready again."""
+def add_library_task(connection: sqlite3.Connection, stage: str, job: int) -> bool:
+    """File a task of the whole library, or make it ready again. Returns: False where it waits or runs already."""
+    row = connection.execute("SELECT id, state FROM tasks WHERE book IS NULL AND stage = ?", (stage,)).fetchone()
+    if row and row[1] in ("ready", "leased"):
+        return False
+    if row:
+        _reopen(connection, [row[0]], "ready", job)
+        return True
     now = time.time()
     connection.execute(
-        "INSERT OR IGNORE INTO tasks (book, stage, job, state, priority, order_key, created_at)"
-        " VALUES (NULL,?,?,'ready',?,?,?)",
+        "INSERT INTO tasks (book, stage, job, state, priority, order_key, created_at) VALUES (NULL,?,?,'ready',?,?,?)",
         (stage, job, PRIORITIES["medium"], now, now),
     )
-    rows = connection.execute("SELECT id FROM tasks WHERE book IS NULL AND stage = ?", (stage,)).fetchall()
-    _reopen(connection, [row[0] for row in rows], "ready", job)
+    return True
 
 
 def claim(
@@ -192,20 +183,20 @@ def promote(connection: sqlite3.Connection, book_row: int, needs: Mapping[str, t
     """Make every waiting stage of a book ready whose needs are all done, and whose order group lets it."""
     rows = connection.execute("SELECT stage, state, order_group FROM tasks WHERE book = ?", (book_row,)).fetchall()
     states = {stage: state for stage, state, _ in rows}
-    group = next((group for stage, _, group in rows if stage == GATE), "")
+    group = next((group for stage, _, group in rows if stage == order_groups.GATE), "")
     ready = [
         stage
         for stage, first in needs.items()
         if states.get(stage) == "waiting"
         and all(states.get(other) == "done" for other in first)
-        and (stage != GATE or not group or _head(connection, group) == book_row)
+        and (stage != order_groups.GATE or not group or order_groups.head(connection, group) == book_row)
     ]
     _move(connection, _ids(connection, book_row, ready, ("waiting",)), "waiting", "ready")
 
 
 def advance_group(connection: sqlite3.Connection, group: str, needs: Mapping[str, tuple[str, ...]]) -> int | None:
     """Let the next book of an order group begin, if none is at work. Returns: that book's row, or None."""
-    head = _head(connection, group) if group else None
+    head = order_groups.head(connection, group) if group else None
     if head is not None:
         promote(connection, head, needs)
     return head
@@ -216,18 +207,6 @@ def advance_groups(connection: sqlite3.Connection, needs: Mapping[str, tuple[str
     groups = "SELECT DISTINCT order_group FROM tasks WHERE order_group <> '' AND state = 'waiting'"
     for (group,) in connection.execute(groups).fetchall():
         advance_group(connection, group, needs)
-
-
-def blocked_groups(connection: sqlite3.Connection) -> bool:
-    """Whether any book waits in an order group."""
-    row = connection.execute("SELECT 1 FROM tasks WHERE order_group <> '' AND state = 'waiting' LIMIT 1").fetchone()
-    return row is not None
-
-
-def group_of(connection: sqlite3.Connection, book_row: int) -> str:
-    """The order group of a book, or an empty text."""
-    row = connection.execute("SELECT order_group FROM tasks WHERE book=? AND stage=?", (book_row, GATE)).fetchone()
-    return str(row[0]) if row else ""
 
 
 def all_done(connection: sqlite3.Connection, book_row: int) -> bool:
@@ -245,7 +224,7 @@ def rerun(connection: sqlite3.Connection, book_row: int, stage: str, dependents:
     """Run a stage of a book again, and what depends on it. Returns: False while it is under way already."""
     if _ids(connection, book_row, (stage, *dependents), ("leased",)):
         return False
-    gated = stage == GATE and group_of(connection, book_row) != ""  # `advance_group` lets it pass
+    gated = stage == order_groups.GATE and order_groups.of(connection, book_row) != ""  # `advance_group` lets it pass
     first = "waiting" if gated else "ready"
     _reopen(connection, _ids(connection, book_row, (stage,), ("done", "failed", "cancelled")), first, job)
     _reopen(
@@ -348,18 +327,6 @@ def latest_job(connection: sqlite3.Connection, book_row: int) -> int | None:
     return row[0] if row else None
 
 
-def group_counts(connection: sqlite3.Connection) -> list[tuple[str, str, int]]:
-    """(order group, state, books) of every group with books that are not done; a book counts where it is furthest."""
-    rows = connection.execute(
-        "SELECT order_group, state, count(*) FROM ("
-        " SELECT order_group, min(CASE WHEN tasks.state = 'leased' THEN '1leased' WHEN books.status = 'failed' THEN"
-        " '2failed' WHEN tasks.state = 'cancelled' THEN '4cancelled' ELSE '3waiting' END) AS state"
-        " FROM tasks JOIN books ON books.id = tasks.book WHERE order_group <> '' AND tasks.state <> 'done'"
-        " GROUP BY order_group, tasks.book) GROUP BY order_group, state ORDER BY order_group"
-    )
-    return [(group, state[1:], count) for group, state, count in rows]
-
-
 def unfinished(connection: sqlite3.Connection, job: int) -> int:
     """How many books a job waits for: those with unfinished tasks. What waits for approval is not counted."""
     row = connection.execute(
@@ -402,7 +369,7 @@ def _choose(connection: sqlite3.Connection, want: Want, caps: Caps, *, alone: bo
     full = [group for group, books in busy.items() if books >= caps.groups.get(group, 1)]
     rows = connection.execute(
         "SELECT id, cost, concurrency_group FROM tasks WHERE state='ready' AND stage=? AND alone=? AND run_at<=?"
-        " AND concurrency_group NOT IN (SELECT value FROM json_each(?)) ORDER BY order_key, cost DESC LIMIT ?",
+        " AND concurrency_group NOT IN (SELECT value FROM json_each(?)) ORDER BY order_key, mix LIMIT ?",
         (want.stage, alone, time.time(), json.dumps(full), want.count),
     ).fetchall()
     chosen, seconds = [], 0.0
@@ -426,22 +393,6 @@ def _lease(connection: sqlite3.Connection, task_id: int, queue: str, owner: str)
         (queue, owner, time.time(), task_id),
     ).fetchone()
     return Task(**dict(zip(_TASK_COLUMNS, row, strict=True)))
-
-
-def _head(connection: sqlite3.Connection, group: str) -> int | None:
-    """The book of an order group that may begin: the first that waits, while none is at work.
-
-    One that waits for a person does not hold up the others.
-    """
-    at_work = "SELECT 1 FROM tasks WHERE order_group = ? AND state IN ('ready', 'leased') LIMIT 1"
-    if connection.execute(at_work, (group,)).fetchone():
-        return None
-    row = connection.execute(
-        "SELECT tasks.book FROM tasks JOIN books ON books.id = tasks.book"
-        " WHERE order_group = ? AND tasks.state = 'waiting' AND books.status <> 'waiting' ORDER BY tasks.book LIMIT 1",
-        (group,),
-    ).fetchone()
-    return int(row[0]) if row else None
 
 
 def _concurrency(connection: sqlite3.Connection) -> dict[str, int]:
@@ -489,6 +440,15 @@ def _move(connection: sqlite3.Connection, ids: Sequence[int], before: str, after
 def _ids(connection: sqlite3.Connection, book_row: int, stages: Sequence[str], states: Sequence[str]) -> list[int]:
     rows = connection.execute("SELECT id, stage, state FROM tasks WHERE book = ?", (book_row,))
     return [row[0] for row in rows if row[1] in stages and row[2] in states]
+
+
+def _mix(book_row: int) -> int:
+    """A place within a job that keeps like from following like: a folder holds books of one kind.
+
+    Long PDFs keep the workers busy and plain text the writer; side by side neither waits for the other.
+    Source: Knuth, The Art of Computer Programming 3, 6.4 (Fibonacci hashing).
+    """
+    return book_row * 2654435769 & 0xFFFFFFFF
 
 
 def _place(connection: sqlite3.Connection, job: int, now: float) -> tuple[int, float]:

@@ -26,7 +26,7 @@ def ended(number: int = 0, *, stage: str = "audit", outcome: str = "ok", reason:
 
 
 def describe(book: str) -> dict[str, object]:
-    return {"book": book, "title": 'Tide "tables"; $(rm -rf /) \udcff', "outcome": "ok", "reason": ""}
+    return {"job": 7, "book": book, "title": 'Tide "tables"; $(rm -rf /) \udcff', "outcome": "ok", "reason": ""}
 
 
 class Scene:
@@ -38,7 +38,7 @@ class Scene:
         self.bus = Bus()
 
     def start(self, **settings: Any) -> Hooks:
-        return Hooks(self.bus, HookSettings(**settings), job=7, library=self.folder, describe=describe)
+        return Hooks(self.bus, HookSettings(**settings), library=self.folder, describe=describe)
 
     def publish(self, *events: Event) -> None:
         for event in events:
@@ -72,7 +72,7 @@ def test_each_event_comes_once_in_order_with_its_facts(scene: Scene, caplog: pyt
         ended(2, stage="extract", outcome="retry", reason="crash"),
         ended(2, stage="extract", outcome="failed", reason="crash"),
         ended(3, stage="extract", outcome="failed", reason="changed"),
-        FileRefused("/books/huge.txt", "limit"),
+        FileRefused(7, "/books/huge.txt", "limit"),
         RUN,
     )
     hooks.close(DRAIN_SECONDS)
@@ -147,7 +147,7 @@ def test_a_book_that_cannot_be_looked_up_is_warned_about(scene: Scene, caplog: p
         raise LookupError(book)
 
     settings = HookSettings(on_book_ingested=scene.copy, on_run_finished=scene.copy)
-    hooks = Hooks(scene.bus, settings, job=7, library=scene.folder, describe=fail)
+    hooks = Hooks(scene.bus, settings, library=scene.folder, describe=fail)
     scene.publish(ended(), RUN)
     hooks.close(DRAIN_SECONDS)
     assert warnings(caplog) == ["hook on_book_ingested could not be run"]
