@@ -102,3 +102,19 @@ def test_ctrl_c_ends_the_wait_for_hooks_and_leaves_no_process(tmp_path: Path, bo
         running.wait_for_none(5)
     finally:
         running.end()
+
+
+def test_a_watch_tells_of_its_books_and_of_each_batch(tmp_path: Path, books: Path) -> None:
+    out = tmp_path / "told"
+    names = ("ON_BOOK_INGESTED", "ON_FAILURE", "ON_RUN_FINISHED")
+    env = {f"LIBRARIAN_HOOKS_{name}": f"cat >> '{out}'" for name in names}
+    env |= {"LIBRARIAN_LOG_PATH": str(tmp_path / "watch.log")}
+    ran = librarian("watch", "--once", books, library=tmp_path / "library", env=env)
+    assert ran.code in (0, 3), ran.err
+    events = told(out)
+    assert sum(item["event"] == "book_ingested" for item in events) == 12
+    assert sum(item["event"] == "failure" for item in events) == 2
+    assert events[-1]["event"] == "run_finished"
+    assert {item["job"] for item in events if item["event"] != "run_finished"} <= {
+        item["job"] for item in events if item["event"] == "run_finished"
+    }
