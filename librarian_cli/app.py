@@ -156,6 +156,12 @@ class Librarian:
         """
         return details.text(self._readable(), prefix, chapter=chapter, page=page)
 
+    def totals(self) -> tuple[int, int, int]:
+        """Books, passages and bytes of text in the whole library; zeros where there is none yet."""
+        if not (self._folder / "library.db").exists():
+            return 0, 0, 0
+        return books.totals(self._readable())
+
     def files(self, *, outcome: str | None = None, job: int | None = None) -> Iterator[FileOutcome]:
         """What became of each file, by path: as it stands, or in one job."""
         return files.outcomes(self._readable(), job=job, outcome=outcome)

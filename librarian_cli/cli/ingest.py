@@ -30,6 +30,11 @@ class _IngestCommand(click.Command):
 
 @click.command(cls=_IngestCommand)
 @click.argument("paths", nargs=-1, type=click.Path(path_type=bytes, readable=False))
+@click.option(
+    "--files-from", "lists", type=click.Path(path_type=bytes), multiple=True, metavar="FILE",
+    help="Take the paths in FILE too, one a line (-: standard input).",
+)  # fmt: skip
+@click.option("--null", "-0", is_flag=True, help="Paths in lists end with a NUL character (find -print0).")
 @click.option("--force", type=click.Choice(_STAGES), metavar="[STAGE]", help="Run again, from STAGE on (default: all).")
 @click.option("--yes", is_flag=True, help="Approve every proposal that waits for a person.")
 @click.option(
@@ -48,23 +53,28 @@ class _IngestCommand(click.Command):
 @click.option("--progress/--no-progress", default=None, help="Bars; by default on a terminal only.")
 @json_option
 @pass_settings
-def ingest(settings: Settings, /, *, paths: tuple[bytes, ...], as_json: bool, strict: bool, min_trust: float | None, **options: object) -> None:  # fmt: skip  # noqa: E501
+def ingest(settings: Settings, /, *, paths: tuple[bytes, ...], lists: tuple[bytes, ...], null: bool, as_json: bool, strict: bool, min_trust: float | None, **options: object) -> None:  # fmt: skip  # noqa: E501
     """Take in what is new or changed below PATHS, then exit; without PATHS, do what waits in the library.
 
-    Running again is safe, and free for files that did not change. A run that was stopped, even by kill -9, goes on
-    where it was. Source files are never written.
+    A PATH may be a single file, or - for a list of paths on standard input. Running again is safe, and free for files
+    that did not change. A run that was stopped, even by kill -9, goes on where it was. Source files are never written.
     """
     from librarian_cli import discover
+    from librarian_cli.cli import pathlist
     from librarian_cli.events import Bus
     from librarian_cli.pipeline.intake import Request
     from librarian_cli.pipeline.shutdown import Shutdown
     from librarian_cli.progress import Progress
 
-    if not paths and (options["no_wait"] or options["force"]):
+    if not paths and not lists and (options["no_wait"] or options["force"]):
         raise click.UsageError("name at least one path; without one, `ingest` does what waits already")
-    roots = tuple(dict.fromkeys(discover.resolve(path) for path in paths))
+    named = pathlist.gather(paths, lists, null=null)
+    roots = tuple(dict.fromkeys(discover.resolve(path) for path in named))
     bus, shutdown = Bus(), Shutdown()
     with settings.open(_flags(options), bus=bus) as librarian:
+        if (paths or lists) and not roots:
+            _print_nothing(librarian, settings, as_json=as_json, filed=bool(options["no_wait"]))
+            return
         chosen = librarian.config.ingest
         selection = discover.Selection(chosen.include, chosen.exclude, chosen.hidden)
         request = Request(roots, selection, options["force"], bool(options["yes"]), options["priority"])  # type: ignore[arg-type]  # click checked it
@@ -85,6 +95,19 @@ def _flags(options: "Mapping[str, object]") -> dict[str, object]:
         "ingest.hidden": options["hidden"],
         "limits.lock_wait_seconds": options["lock_wait"],
     }
+
+
+def _print_nothing(librarian: "Librarian", settings: Settings, *, as_json: bool, filed: bool) -> None:
+    """A list without a path is no fault: a script found nothing new."""
+    from librarian_cli.cli import render
+    from librarian_cli.status import totals
+
+    if as_json:
+        whole = dict(zip(("books", "chunks", "text_bytes"), librarian.totals(), strict=True))
+        nothing = {"seconds": 0.0, "outcomes": totals({}), "files": [], **whole}
+        render.document({"job": None, **({} if filed else nothing)})
+    elif settings.verbose:
+        render.echo("Nothing to do: the list of paths is empty.", err=True)
 
 
 def _print_job(job: int, *, as_json: bool) -> None:

@@ -80,13 +80,9 @@ class Intake:
         listings = {root: Listing() for root in request.roots}
         self._database.write_now(partial(_open_scope, job=self._job, roots=request.roots))
         with ThreadPoolExecutor(threads, thread_name_prefix="librarian-hash") as pool:
-            for root in request.roots:
-                candidates = walk(root, request.selection, listings[root], library=self._database.folder_identity)
-                before = self._seen
-                self._take(candidates, pool, stopped, again=request.force is not None)
-                if stopped():
-                    return
-                listings[root].files = self._seen - before
+            self._take(self._found(request, listings), pool, stopped, again=request.force is not None)
+        if stopped():
+            return
         for listing in listings.values():
             self._record_unreadable(listing)
         self._database.write_now(partial(self._close, request=request, listings=listings))
@@ -109,6 +105,13 @@ class Intake:
             self._database.write_now(partial(self._register, hashed=identify(candidate, self._config)))
         self._database.write_now(partial(jobs.adopt, job=self._job))
         self._wake()
+
+    def _found(self, request: Request, listings: dict[bytes, Listing]) -> Iterator[Candidate]:
+        """The files of every root in one stream: a list of single files is taken as quickly as their folder."""
+        for root, listing in listings.items():
+            for candidate in walk(root, request.selection, listing, library=self._database.folder_identity):
+                listing.files += 1
+                yield candidate
 
     def _take(
         self, candidates: Iterable[Candidate], pool: ThreadPoolExecutor, stopped: Callable[[], bool], *, again: bool
@@ -185,7 +188,7 @@ class Intake:
         """Once everything is seen: what is gone, what else must run, what this job waits for."""
         jobs.set_scope(connection, self._job, request.roots)  # roots that were new are known now
         for root, listing in listings.items():
-            if listing.files and not listing.unreadable:
+            if listing.files and not listing.unreadable and os.path.isdir(root):
                 files.mark_absent(connection, root, self._job)
         seen = books.seen_in(connection, self._job)
         if request.force:

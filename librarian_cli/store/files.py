@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from librarian_cli.models import Candidate, FileOutcome
 
 IN_JOB = (
-    "files.seen_job >= :job AND EXISTS (SELECT 1 FROM job_scopes WHERE job_scopes.job = :job"
-    " AND job_scopes.root = files.root AND files.path >= job_scopes.low"
-    " AND (job_scopes.high IS NULL OR files.path < job_scopes.high))"
+    "files.seen_job >= :job AND coalesce((SELECT high IS NULL OR files.path < high FROM job_scopes"
+    " WHERE job_scopes.job = :job AND job_scopes.root = files.root AND low <= files.path ORDER BY low DESC LIMIT 1), 0)"
 )
 """The condition on `files` that a row belongs to the job :job. A job that came later may have seen it since."""
 
