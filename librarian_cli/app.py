@@ -46,7 +46,7 @@ _FOLLOW_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class IngestResult:
-    """What one ingest did. `interrupted` is True where a signal ended it before all was done."""
+    """What one ingest did, and which of the two ended it before all was done: a signal, or the end of its time."""
 
     job: int
     seconds: float
@@ -56,6 +56,12 @@ class IngestResult:
     chunks: int
     text_bytes: int
     interrupted: bool
+    out_of_time: bool = False
+
+    @property
+    def ending(self) -> str:
+        """How it ended: done, interrupted or out-of-time."""
+        return "interrupted" if self.interrupted else "out-of-time" if self.out_of_time else "done"
 
     @property
     def outcomes(self) -> dict[str, int]:
@@ -120,7 +126,8 @@ class Librarian:
             )
             stack.callback(coordinator.close)
             self._run(coordinator, job, owner=owner, shutdown=shutdown, request=request)
-        return self._close_job(job, started, interrupted=shutdown.level > 0)
+        late = shutdown.out_of_time and shutdown.signal is None
+        return self._close_job(job, started, interrupted=shutdown.level > 0 and not late, out_of_time=late)
 
     def enqueue(self, request: "Request") -> int:
         """Scan, and file what is new or changed for a later process. Returns: the job's id.
@@ -255,7 +262,7 @@ class Librarian:
 
         return self._writable().write_now(operation)
 
-    def _close_job(self, job: int, started: float, *, interrupted: bool) -> IngestResult:
+    def _close_job(self, job: int, started: float, *, interrupted: bool, out_of_time: bool = False) -> IngestResult:
         database = self._writable()
         database.write_now(_forget_orphans)
         reader = database.reader()
@@ -265,6 +272,7 @@ class Librarian:
             files.reason_counts(reader, job),
             *books.totals(reader),
             interrupted=interrupted,
+            out_of_time=out_of_time,
         )
         database.write_now(partial(_close_job, result=result))
         history = self.config.history
@@ -320,7 +328,7 @@ def _forget_orphans(connection: sqlite3.Connection) -> None:
 
 
 def _close_job(connection: sqlite3.Connection, *, result: IngestResult) -> None:
-    if not result.interrupted:  # else the next process closes it once all is done
+    if result.ending == "done":  # else the next process closes it once all is done
         jobs.close(connection, result.job, result.outcomes)
         activity.record(connection, "job.finished", job=result.job, target="ingest", outcomes=result.outcomes)
     jobs.close_unattended(connection)

@@ -81,7 +81,7 @@ class _Group(click.Group):
     cls=_Group, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
 @click.option("--library", metavar="PATH", help="The library's folder. [env: LIBRARIAN_LIBRARY]")
-@click.option("-q", "--quiet", is_flag=True, help="Print results and errors only.")
+@click.option("-q", "--quiet", is_flag=True, help="Print results, failures and errors only.")
 @click.option("-v", "--verbose", count=True, help="Say more; twice for debugging.")
 @click.version_option(__version__, "-V", "--version", prog_name="librarian")
 @click.pass_context

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from librarian_cli.cli.context import Settings, json_option, pass_settings
+from librarian_cli.cli.context import DURATION, Settings, json_option, pass_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,6 +44,9 @@ class _IngestCommand(click.Command):
 @click.option(
     "--lock-wait", type=click.FloatRange(0), metavar="S", help="Wait so long for another process that writes."
 )
+@click.option(
+    "--max-runtime", type=DURATION, metavar="TIME", help="Begin nothing after 90s, 10m, 2h, 1d; go on next time."
+)
 @click.option("--jobs", "-j", type=click.IntRange(1), metavar="N", help="At most N workers in each stage.")
 @click.option("--include", multiple=True, metavar="GLOB", help="Take these files only.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Leave these files out.")
@@ -68,6 +71,8 @@ def ingest(settings: Settings, /, *, paths: tuple[bytes, ...], lists: tuple[byte
 
     if not paths and not lists and (options["no_wait"] or options["force"]):
         raise click.UsageError("name at least one path; without one, `ingest` does what waits already")
+    if options["no_wait"] and options["max_runtime"]:
+        raise click.UsageError("--no-wait does no work that --max-runtime could end; leave one of them out")
     named = pathlist.gather(paths, lists, null=null)
     roots = tuple(dict.fromkeys(discover.resolve(path) for path in named))
     bus, shutdown = Bus(), Shutdown()
@@ -82,9 +87,12 @@ def ingest(settings: Settings, /, *, paths: tuple[bytes, ...], lists: tuple[byte
             _print_job(librarian.enqueue(request), as_json=as_json)
             return
         shows = _shows(settings, options["progress"])
-        with shutdown.on_signals(), Progress(bus, shown=shows):
+        time_limit = shutdown.after(options["max_runtime"])  # type: ignore[arg-type]  # likewise
+        with shutdown.on_signals(), time_limit, Progress(bus, shown=shows, quiet=settings.quiet):
             result = librarian.ingest(request, jobs=options["jobs"], shutdown=shutdown)  # type: ignore[arg-type]  # likewise
         _report(librarian, result, as_json=as_json, table=not settings.quiet and (shows or settings.verbose > 0))
+        if result.out_of_time and not settings.quiet:
+            _print_out_of_time(result)
         sys.exit(_exit_code(librarian, result, shutdown.signal, strict=strict, min_trust=min_trust))
 
 
@@ -104,7 +112,7 @@ def _print_nothing(librarian: "Librarian", settings: Settings, *, as_json: bool,
 
     if as_json:
         whole = dict(zip(("books", "chunks", "text_bytes"), librarian.totals(), strict=True))
-        nothing = {"seconds": 0.0, "outcomes": totals({}), "files": [], **whole}
+        nothing = {"seconds": 0.0, "ended": "done", "outcomes": totals({}), "files": [], **whole}
         render.document({"job": None, **({} if filed else nothing)})
     elif settings.verbose:
         render.echo("Nothing to do: the list of paths is empty.", err=True)
@@ -149,12 +157,19 @@ def _print_summary(result: "IngestResult") -> None:
     render.echo(render.table(rows, ("OUTCOME", "FILES", ""), right=(1,)), err=True)
     total = f"{result.books} books, {result.chunks:,} passages, {render.size(result.text_bytes)} of text"
     render.echo(f"The library holds {total}.", err=True)
-    if result.outcomes["waiting"]:
+    if result.reasons.get("waiting", {}).get("approval"):
         render.echo(
             "Some wait for approval: look with `librarian files --outcome waiting`, then `ingest --yes`.", err=True
         )
     if result.interrupted:
         render.echo("Stopped before all was done; the same command goes on from here.", err=True)
+
+
+def _print_out_of_time(result: "IngestResult") -> None:
+    from librarian_cli.cli import render
+
+    left = result.reasons.get("waiting", {}).get("queued", 0)
+    render.echo(f"Out of time; {left} of the files seen wait. The same command goes on from here next time.", err=True)
 
 
 def _why(reasons: "Mapping[str, int]") -> str:
@@ -178,6 +193,7 @@ def _as_json(librarian: "Librarian", result: "IngestResult") -> dict[str, object
     return {
         "job": result.job,
         "seconds": round(result.seconds, 3),
+        "ended": result.ending,
         "outcomes": dict(result.outcomes),
         "files": files,
         "books": result.books,

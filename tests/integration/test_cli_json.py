@@ -52,6 +52,7 @@ INGEST = {
     "version": int,
     "job": int,
     "seconds": NUMBER,
+    "ended": str,
     "outcomes": dict.fromkeys(OUTCOMES, int),
     "files": [{"path": PATH, "outcome": str, "reason": str, "book": MAYBE_TEXT, "seconds": NUMBER}],
     "books": int,
