@@ -33,6 +33,7 @@ COMMANDS = {
     "prioritise": "control",
     "check": "library",
     "config": "config",
+    "completion": "completion",
 }
 """Command -> module of this package that defines it, in the order in which help lists them."""
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from librarian_cli.cli import complete
 from librarian_cli.cli.context import Settings, json_option, pass_settings
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def books(settings: Settings, *, sort: str, status: str | None, as_json: bool) -
 
 
 @click.command()
-@click.argument("book")
+@click.argument("book", shell_complete=complete.books)
 @json_option
 @pass_settings
 def show(settings: Settings, *, book: str, as_json: bool) -> None:
@@ -58,7 +59,7 @@ def show(settings: Settings, *, book: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("book")
+@click.argument("book", shell_complete=complete.books)
 @click.option("--chapter", type=click.IntRange(1), metavar="N", help="Only its chapter N, as `show` counts them.")
 @click.option("--page", metavar="PAGE", help="Only this page (its label, or its number).")
 @pass_settings
@@ -73,7 +74,9 @@ def text(settings: Settings, *, book: str, chapter: int | None, page: str | None
 
 @click.command()
 @click.option("--outcome", type=click.Choice(_OUTCOMES), help="Only files that ended so.")
-@click.option("--job", type=click.IntRange(1), metavar="ID", help="As it was in this job.")
+@click.option(
+    "--job", type=click.IntRange(1), metavar="ID", shell_complete=complete.jobs, help="As it was in this job."
+)
 @json_option
 @pass_settings
 def files(settings: Settings, *, outcome: str | None, job: int | None, as_json: bool) -> None:
@@ -93,7 +96,7 @@ def files(settings: Settings, *, outcome: str | None, job: int | None, as_json: 
 
 
 @click.command()
-@click.argument("book", nargs=-1, required=True)
+@click.argument("book", nargs=-1, required=True, shell_complete=complete.books)
 @pass_settings
 def remove(settings: Settings, *, book: tuple[str, ...]) -> None:
     """Forget each BOOK. Its file stays, and is ignored until `ingest --force`."""

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from librarian_cli.cli import complete
 from librarian_cli.cli.context import Settings, json_option, pass_settings
 
 
@@ -33,7 +34,7 @@ def show(settings: Settings, *, origin: bool, as_json: bool) -> None:
 
 
 @config.command("set")
-@click.argument("key")
+@click.argument("key", shell_complete=complete.settings)
 @click.argument("value")
 def set_(key: str, value: str) -> None:
     """Set KEY to VALUE in config.toml; comments and order are kept where that can be done."""

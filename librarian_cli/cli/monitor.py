@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from librarian_cli.cli import complete
 from librarian_cli.cli.context import MOMENT, Settings, json_option, pass_settings
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def status(settings: Settings, *, watch: bool, interval: float, as_json: bool) -
 
 
 @click.command()
-@click.argument("number", type=click.IntRange(1), required=False, metavar="[ID]")
+@click.argument("number", type=click.IntRange(1), required=False, metavar="[ID]", shell_complete=complete.jobs)
 @click.option("--limit", "-n", type=click.IntRange(1), default=20, show_default=True, metavar="N", help="Latest N.")
 @json_option
 @pass_settings

@@ -43,6 +43,16 @@ def find(connection: sqlite3.Connection, prefix: str) -> Book:
     return Book(*rows[0])
 
 
+def beginning(connection: sqlite3.Connection, prefix: str, limit: int) -> Iterator[Book]:
+    """Books whose id begins with `prefix`, however short, in the order of their ids."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM books WHERE sha256 >= ? AND sha256 < ? AND status <> 'removed'"
+        " ORDER BY sha256 LIMIT ?",
+        (prefix.lower(), prefix.lower() + "g", limit),
+    )
+    return (Book(*row) for row in rows)
+
+
 def find_row(connection: sqlite3.Connection, sha256: str) -> int | None:
     """Return the row of the book with this hash, if there is one."""
     found = connection.execute("SELECT id FROM books WHERE sha256 = ?", (sha256,)).fetchone()
