@@ -10,8 +10,8 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -20,17 +20,19 @@ from librarian_cli import capacity, control, details, status
 from librarian_cli.check import CheckResult, check
 from librarian_cli.config import Config
 from librarian_cli.details import BookDetails
+from librarian_cli.errors import LibrarianError, LibraryLocked
 from librarian_cli.events import Bus
 from librarian_cli.models import PRIORITIES, Book, FileOutcome, Hit
 from librarian_cli.search import Query, search
 from librarian_cli.stages import QUEUES
 from librarian_cli.status import Status
-from librarian_cli.store import activity, agents, books, content, files, jobs, tasks
+from librarian_cli.store import activity, agents, books, content, files, jobs, runs, tasks
 from librarian_cli.store.activity import Entry
 from librarian_cli.store.agents import Agent, Totals
 from librarian_cli.store.connections import fault_of
 from librarian_cli.store.database import Database
 from librarian_cli.store.jobs import Job, JobBook
+from librarian_cli.store.runs import Run
 
 if TYPE_CHECKING:
     from librarian_cli.pipeline.coordinator import Coordinator
@@ -117,6 +119,7 @@ class Librarian:
             stack.callback(owner.close)
             owner.sweep()
             job = self._open_job(owner.name, request)
+            stack.push(partial(self._record_fault, job))
             pools = pools or Pools(self.config, jobs, on_worker=self._log_worker)
             lease = self.config.limits.lease_seconds
             heartbeat = Heartbeat(database, owner, command="ingest", lease_seconds=lease, workers=pools.workers)
@@ -208,6 +211,20 @@ class Librarian:
         reader = self._readable()
         return jobs.get(reader, number), list(jobs.books_of(reader, number))
 
+    def runs(self, limit: int = 20) -> list[Run]:
+        """The latest runs, newest first; `ending` is never empty, but may be running."""
+        from librarian_cli.pipeline.leases import is_alive
+
+        def told(run: Run) -> Run:
+            alive = not run.ending and is_alive(self._folder / "owners", run.owner)
+            return replace(run, ending=run.ending or ("running" if alive else "died"))
+
+        return [told(run) for run in runs.every(self._readable(), limit)]
+
+    def record_exit(self, job: int, code: int) -> None:
+        """Note in the ledger of runs with what the process of a job's run exits."""
+        self._writable().write_now(partial(runs.set_exit_code, job=job, code=code))
+
     def agents(self, *, statuses: Sequence[str] = (), limit: int = 50) -> list[Agent]:
         """The latest agents, newest first."""
         return list(agents.every(self._readable(), statuses=statuses, limit=limit))
@@ -281,6 +298,17 @@ class Librarian:
             pass
         return result
 
+    def _record_fault(
+        self, job: int, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Note that a run died of a fault, where the library still takes notes."""
+        if not isinstance(value, Exception) or isinstance(value, LibraryLocked):
+            return
+        code = value.exit_code if isinstance(value, LibrarianError) else 1
+        with suppress(LibrarianError, sqlite3.Error):
+            self._writable().write_now(partial(runs.end, job=job, ending="died"))
+            self.record_exit(job, code)
+
     def _log_worker(self, pool: str, event: "WorkerEvent") -> None:
         operation = partial(
             activity.record,
@@ -328,6 +356,8 @@ def _forget_orphans(connection: sqlite3.Connection) -> None:
 
 
 def _close_job(connection: sqlite3.Connection, *, result: IngestResult) -> None:
+    counts = result.outcomes
+    runs.end(connection, result.job, result.ending, failed=counts["failed"], unchanged=counts["unchanged"])
     if result.ending == "done":  # else the next process closes it once all is done
         jobs.close(connection, result.job, result.outcomes)
         activity.record(connection, "job.finished", job=result.job, target="ingest", outcomes=result.outcomes)

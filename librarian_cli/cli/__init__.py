@@ -24,6 +24,7 @@ COMMANDS = {
     "remove": "books",
     "status": "monitor",
     "jobs": "monitor",
+    "runs": "runs",
     "agents": "monitor",
     "activity": "monitor",
     "pause": "control",

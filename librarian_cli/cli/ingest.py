@@ -90,10 +90,12 @@ def ingest(settings: Settings, /, *, paths: tuple[bytes, ...], lists: tuple[byte
         time_limit = shutdown.after(options["max_runtime"])  # type: ignore[arg-type]  # likewise
         with shutdown.on_signals(), time_limit, Progress(bus, shown=shows, quiet=settings.quiet):
             result = librarian.ingest(request, jobs=options["jobs"], shutdown=shutdown)  # type: ignore[arg-type]  # likewise
+        code = _exit_code(librarian, result, shutdown.signal, strict=strict, min_trust=min_trust)
+        librarian.record_exit(result.job, code)
         _report(librarian, result, as_json=as_json, table=not settings.quiet and (shows or settings.verbose > 0))
         if result.out_of_time and not settings.quiet:
             _print_out_of_time(result)
-        sys.exit(_exit_code(librarian, result, shutdown.signal, strict=strict, min_trust=min_trust))
+        sys.exit(code)
 
 
 def _flags(options: "Mapping[str, object]") -> dict[str, object]:

@@ -16,7 +16,7 @@ from librarian_cli.models import Candidate, Cost, Task
 from librarian_cli.pipeline import groups
 from librarian_cli.pipeline.retry import Decision
 from librarian_cli.stages import NEEDS, QUEUE_STAGES, STAGE_BY_NAME, Saved, dependents
-from librarian_cli.store import activity, agents, books, files, owners, tasks
+from librarian_cli.store import activity, agents, books, files, owners, runs, tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,4 +190,5 @@ def _close_if_done(connection: sqlite3.Connection, task: Task) -> None:
         return
     warnings = books.get(connection, task.book_row).reason
     status = "ok-with-warning" if warnings else "ok"
+    runs.count_book(connection, task.job, books.verdict(connection, task.book_row))
     books.set_status(connection, task.book_row, status, task.job, reason=warnings)

@@ -92,9 +92,18 @@ def set_status(
 ) -> None:
     """Set a book's status; `job` is the one in which it was decided (None leaves it)."""
     connection.execute(
-        "UPDATE books SET status=?, reason=?, detail=?, outcome_job=coalesce(?, outcome_job), updated_at=? WHERE id=?",
-        (status, reason, detail[:2000], job, time.time(), row),
+        "UPDATE books SET status=?, reason=?, detail=?, outcome_job=coalesce(?, outcome_job), updated_at=?,"
+        " verdict=coalesce(?, verdict) WHERE id=?",
+        (status, reason, detail[:2000], job, time.time(), _VERDICTS.get(status), row),
     )
+
+
+_VERDICTS = {"ok": "ok", "ok-with-warning": "ok", "failed": "failed", "removed": ""}
+
+
+def verdict(connection: sqlite3.Connection, row: int) -> str:
+    """How a book ended when it last did: ok, failed, or "" for never. What it is under way to does not count."""
+    return str(connection.execute("SELECT verdict FROM books WHERE id = ?", (row,)).fetchone()[0])
 
 
 def seen_in(connection: sqlite3.Connection, job: int, *, removed: bool = False) -> list[int]:

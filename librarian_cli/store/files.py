@@ -71,6 +71,8 @@ def record(
         job,
     )
     if found:
+        if book_row is not None and book_row != found.book_row:
+            _bequeath_failure(connection, found, book_row)
         connection.execute(
             "UPDATE files SET size=?, mtime_ns=?, device=?, inode=?, book=?, outcome=?, reason=?, detail=?,"
             " outcome_job=?, seen_job=max(seen_job, ?), missing_since=NULL WHERE id=?",
@@ -192,6 +194,16 @@ FROM (
 )
 ORDER BY root_path, path
 """
+
+
+def _bequeath_failure(connection: sqlite3.Connection, found: Known, book_row: int) -> None:
+    """Note on a new book that its file has failed with what it held before: a fresh copy is a recovery."""
+    failed = found.outcome[0] == "failed" and found.outcome[1] != "changed"
+    connection.execute(
+        "UPDATE books SET verdict = 'failed' WHERE id = ? AND verdict = ''"
+        " AND (? OR EXISTS (SELECT 1 FROM books AS held WHERE held.id = ? AND held.verdict = 'failed'))",
+        (book_row, failed, found.book_row),
+    )
 
 
 def _known_one(
