@@ -62,13 +62,17 @@ def show(settings: Settings, *, book: str, as_json: bool) -> None:
 @click.argument("book", shell_complete=complete.books)
 @click.option("--chapter", type=click.IntRange(1), metavar="N", help="Only its chapter N, as `show` counts them.")
 @click.option("--page", metavar="PAGE", help="Only this page (its label, or its number).")
+@json_option
 @pass_settings
-def text(settings: Settings, *, book: str, chapter: int | None, page: str | None) -> None:
+def text(settings: Settings, *, book: str, chapter: int | None, page: str | None, as_json: bool) -> None:
     """Print the text of BOOK, or of a passage BOOK:start-end."""
     from librarian_cli.cli import render
 
     with settings.open() as librarian:
         found = librarian.text(book, chapter=chapter, page=page)
+    if as_json:
+        render.document({"text": found})
+        return
     render.echo(render.escape(found, lines=True).rstrip("\n"))
 
 
@@ -97,14 +101,19 @@ def files(settings: Settings, *, outcome: str | None, job: int | None, as_json: 
 
 @click.command()
 @click.argument("book", nargs=-1, required=True, shell_complete=complete.books)
+@json_option
 @pass_settings
-def remove(settings: Settings, *, book: tuple[str, ...]) -> None:
+def remove(settings: Settings, *, book: tuple[str, ...], as_json: bool) -> None:
     """Forget each BOOK. Its file stays, and is ignored until `ingest --force`."""
     from librarian_cli.cli import render
 
     with settings.open() as librarian:
-        for gone in librarian.remove(book):
-            render.echo(f"removed {gone.id[:_ID_CHARS]}  {render.escape(gone.title)}")
+        removed = librarian.remove(book)
+    if as_json:
+        render.document({"removed": [gone.id for gone in removed]})
+        return
+    for gone in removed:
+        render.echo(f"removed {gone.id[:_ID_CHARS]}  {render.escape(gone.title)}")
 
 
 def _row(item: "BookDetails") -> tuple[str, ...]:

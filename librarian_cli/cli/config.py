@@ -48,12 +48,17 @@ def set_(key: str, value: str) -> None:
 
 
 @config.command()
-def path() -> None:
+@json_option
+def path(*, as_json: bool) -> None:
     """Print where config.toml is read from."""
     from librarian_cli import config as configuration
     from librarian_cli.cli import render
 
-    render.echo(render.escape(str(configuration.config_path())))
+    found = str(configuration.config_path())
+    if as_json:
+        render.document({"path": found})
+    else:
+        render.echo(render.escape(found))
 
 
 def _toml(value: Any) -> str:
