@@ -39,7 +39,7 @@ def books(settings: Settings, *, sort: str, status: str | None, as_json: bool) -
     if rows:
         render.echo(render.table(rows, header, right=(5, 6, 7)))
     else:
-        render.echo("No books here. `librarian ingest FOLDER` takes some in.", err=True)
+        render.notice("No books here. `librarian ingest FOLDER` takes some in.")
 
 
 @click.command()

@@ -44,7 +44,7 @@ def set_(key: str, value: str) -> None:
 
     path, kept = config_edit.set_value(key, configuration.check_value(key, value))
     if not kept:
-        render.echo(f"{path}: comments and layout could not be kept", err=True)
+        render.notice(f"{path}: comments and layout could not be kept")
 
 
 @config.command()

@@ -84,7 +84,7 @@ def retry(settings: Settings, *, targets: tuple[str, ...], failed: bool, as_json
         return
     _report("ready again", changed, as_json=False)
     if changed:
-        render.echo(f"job {job}; a running `ingest` takes it up, else run `librarian ingest`", err=True)
+        render.notice(f"job {job}; a running `ingest` takes it up, else run `librarian ingest`")
 
 
 @click.command()
@@ -108,4 +108,4 @@ def _report(word: str, changed: "list[Book]", *, as_json: bool) -> None:
     for book in changed:
         render.echo(f"{word}  {book.id[:_ID_CHARS]}  {render.escape(book.title)}")
     if not changed:
-        render.echo("nothing to do: no such book has anything left, or is in that state", err=True)
+        render.notice("nothing to do: no such book has anything left, or is in that state")

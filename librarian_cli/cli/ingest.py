@@ -93,7 +93,7 @@ def ingest(settings: Settings, /, *, paths: tuple[bytes, ...], lists: tuple[byte
         code = _exit_code(librarian, result, shutdown.signal, strict=strict, min_trust=min_trust)
         librarian.record_exit(result.job, code)
         _report(librarian, result, as_json=as_json, table=not settings.quiet and (shows or settings.verbose > 0))
-        if result.out_of_time and not settings.quiet:
+        if result.out_of_time:
             _print_out_of_time(result)
         sys.exit(code)
 
@@ -117,7 +117,7 @@ def _print_nothing(librarian: "Librarian", settings: Settings, *, as_json: bool,
         nothing = {"seconds": 0.0, "ended": "done", "outcomes": totals({}), "files": [], **whole}
         render.document({"job": None, **({} if filed else nothing)})
     elif settings.verbose:
-        render.echo("Nothing to do: the list of paths is empty.", err=True)
+        render.notice("Nothing to do: the list of paths is empty.")
 
 
 def _print_job(job: int, *, as_json: bool) -> None:
@@ -171,7 +171,7 @@ def _print_out_of_time(result: "IngestResult") -> None:
     from librarian_cli.cli import render
 
     left = result.reasons.get("waiting", {}).get("queued", 0)
-    render.echo(f"Out of time; {left} of the files seen wait. The same command goes on from here next time.", err=True)
+    render.notice(f"Out of time; {left} of the files seen wait. The same command goes on from here next time.")
 
 
 def _why(reasons: "Mapping[str, int]") -> str:

@@ -88,7 +88,7 @@ def agents(settings: Settings, *, statuses: tuple[str, ...], limit: int, stats: 
     if as_json:
         render.document({"agents": [_agent_json(agent) for agent in found]})
     elif not found:
-        render.echo("No agents here. `librarian ingest FOLDER` sends some out.", err=True)
+        render.notice("No agents here. `librarian ingest FOLDER` sends some out.")
     else:
         header = ("AGENT", "STATUS", "TASK", "BOOK", "RUNTIME", "CPU", "MEMORY")
         render.echo(render.table([_agent_row(agent) for agent in found], header, right=(4, 5, 6)))

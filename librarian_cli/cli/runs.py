@@ -26,7 +26,7 @@ def runs(settings: Settings, *, limit: int, as_json: bool) -> None:
     if as_json:
         render.document({"runs": [_as_json(run) for run in found]})
     elif not found:
-        render.echo("No runs yet. `librarian ingest FOLDER` makes one.", err=True)
+        render.notice("No runs yet. `librarian ingest FOLDER` makes one.")
     else:
         header = ("JOB", "COMMAND", "STARTED", "TOOK", "ENDED", "EXIT", "NEW", "RECOVERED", "FAILED", "UNCHANGED")
         render.echo(render.table([_row(run) for run in found], header, right=(0, 3, 5, 6, 7, 8, 9)))

@@ -54,7 +54,7 @@ def _print(hits: "list[Hit]", *, full: bool) -> None:
     from librarian_cli.cli import render
 
     if not hits:
-        render.echo("No passage found. Fewer or other words may help; `librarian books` shows what there is.", err=True)
+        render.notice("No passage found. Fewer or other words may help; `librarian books` shows what there is.")
     for number, hit in enumerate(hits, 1):
         author = f", {hit.author}" if hit.author else ""
         title = click.style(render.escape(hit.title), bold=True)
