@@ -8,25 +8,26 @@ with Librarian(config.load()) as librarian:
 import sqlite3
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from librarian_cli import capacity, control, details, status
+from librarian_cli import capacity, control, details, plan, status
 from librarian_cli.check import CheckResult, check
 from librarian_cli.config import Config
 from librarian_cli.details import BookDetails
 from librarian_cli.errors import LibrarianError, LibraryLocked
-from librarian_cli.events import Bus
+from librarian_cli.events import Bus, Notice
 from librarian_cli.models import PRIORITIES, Book, FileOutcome, Hit
 from librarian_cli.search import Query, search
-from librarian_cli.stages import QUEUES
+from librarian_cli.stages import QUEUES, ingredients
 from librarian_cli.status import Status
-from librarian_cli.store import activity, agents, books, content, files, jobs, runs, tasks
+from librarian_cli.store import activity, agents, books, content, files, fingerprints, jobs, runs, tasks, untouched
 from librarian_cli.store.activity import Entry
 from librarian_cli.store.agents import Agent, Totals
 from librarian_cli.store.connections import fault_of
@@ -104,33 +105,53 @@ class Librarian:
         `jobs` caps the workers of each stage; `pools` replaces the pools (tests run everything in line).
         Raises: EnvironmentFault: the disk, the library or a root fails; what was acknowledged is kept.
         """
-        from librarian_cli.pipeline.coordinator import Coordinator
-        from librarian_cli.pipeline.leases import Heartbeat, Owner
-        from librarian_cli.pipeline.memory import share_arenas
-        from librarian_cli.pipeline.pools import Pools
         from librarian_cli.pipeline.shutdown import Shutdown
 
         started = time.monotonic()
         shutdown = shutdown or Shutdown()
-        share_arenas()
-        database = self._writable(create=True)
-        with ExitStack() as stack:
-            owner = Owner(self._folder / "owners")
-            stack.callback(owner.close)
-            owner.sweep()
-            job = self._open_job(owner.name, request)
+        with self._at_work("ingest", request, jobs=jobs, pools=pools) as (coordinator, owner), ExitStack() as stack:
+            job = self._open_job("ingest", owner.name, request.priority)
             stack.push(partial(self._record_fault, job))
-            pools = pools or Pools(self.config, jobs, on_worker=self._log_worker)
-            lease = self.config.limits.lease_seconds
-            heartbeat = Heartbeat(database, owner, command="ingest", lease_seconds=lease, workers=pools.workers)
-            stack.callback(heartbeat.close)
-            coordinator = Coordinator(
-                database, self.config, self.bus, folder=self._folder, pools=pools, approve=request.approve
-            )
-            stack.callback(coordinator.close)
             self._run(coordinator, job, owner=owner, shutdown=shutdown, request=request)
         late = shutdown.out_of_time and shutdown.signal is None
         return self._close_job(job, started, interrupted=shutdown.level > 0 and not late, out_of_time=late)
+
+    def watch(
+        self, request: "Request", *, jobs: int | None = None, shutdown: "Shutdown | None" = None, once: bool = False
+    ) -> Mapping[str, int]:
+        """Take in what is there and then what arrives below some folders, until a shutdown is asked for.
+
+        `once`: until everything that is there has settled and is done. Returns: files by outcome, of all batches.
+        Raises: EnvironmentFault: the disk, the library or a root fails.
+        """
+        from librarian_cli.pipeline.shutdown import Shutdown
+        from librarian_cli.pipeline.watching import Watching
+        from librarian_cli.watch import Watcher
+
+        shutdown = shutdown or Shutdown()
+        outcomes: Counter[str] = Counter()
+        stopped = threading.Event()
+        watcher = Watcher(request.roots, self.config.watch, lambda text: self.bus.publish(Notice(text)))
+        with ExitStack() as stack:
+            stack.callback(watcher.close)
+            coordinator, owner = stack.enter_context(self._at_work("watch", request, jobs=jobs))
+            scanner = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="librarian-scan"))
+            stack.callback(stopped.set)
+            watching = Watching(
+                self._writable(),
+                self.config,
+                self.bus,
+                coordinator=coordinator,
+                watcher=watcher,
+                open_job=lambda: self._open_job("watch", owner.name, request.priority),
+                close_job=lambda job: outcomes.update(
+                    self._close_job(job, time.monotonic(), interrupted=False).outcomes
+                ),
+            )
+            intake = scanner.submit(watching.run_intake, request, shutdown, stopped, once=once)
+            coordinator.run(owner, shutdown, partial(watching.reached, intake))
+            self._writable().write_now(partial(runs.end_all, owner=owner.name, ending="interrupted"))
+        return outcomes
 
     def enqueue(self, request: "Request") -> int:
         """Scan, and file what is new or changed for a later process. Returns: the job's id.
@@ -140,10 +161,20 @@ class Librarian:
         from librarian_cli.pipeline.intake import Intake
 
         database = self._writable(create=True)
-        job = self._open_job("", request)
+        job = self._open_job("ingest", "", request.priority)
         intake = Intake(database, self.config, self.bus, job=job, wake=lambda: None)
         intake.run(request, capacity.worker_counts(self.config)["schema"], lambda: False)
         return job
+
+    def plan(self, request: "Request", *, jobs: int | None = None) -> plan.Plan:
+        """Tell what `ingest` would do, and change nothing. Raises: EnvironmentFault: the library or a root fails."""
+
+        def question(reader: sqlite3.Connection | None) -> plan.Plan:
+            library = self._folder.stat() if self._folder.exists() else None
+            identity = (library.st_dev, library.st_ino) if library else None
+            return plan.make(reader, request, self.config, library=identity, jobs=jobs)
+
+        return untouched.ask(self._folder, question)
 
     def search(self, query: Query) -> list[Hit]:
         """Find passages, best first. Raises: UsageError: an unusable query or an unknown book."""
@@ -271,17 +302,21 @@ class Librarian:
         """Verify the library: the file, its full-text index, its vectors, and with `read_data` every text's hash."""
         return check(self._writable(), read_data=read_data)
 
-    def _open_job(self, owner: str, request: "Request") -> int:
+    def _open_job(self, command: str, owner: str, priority: str) -> int:
         def operation(connection: sqlite3.Connection) -> int:
-            job = jobs.start(connection, "ingest", owner, priority=PRIORITIES[request.priority])
-            activity.record(connection, "job.started", job=job, target="ingest", priority=request.priority)
+            job = jobs.start(connection, command, owner, priority=PRIORITIES[priority])
+            fingerprints.record(connection, ingredients(self.config))
+            activity.record(connection, "job.started", job=job, target=command, priority=priority)
             return job
 
         return self._writable().write_now(operation)
 
-    def _close_job(self, job: int, started: float, *, interrupted: bool, out_of_time: bool = False) -> IngestResult:
+    def _close_job(
+        self, job: int, started: float, *, interrupted: bool = False, out_of_time: bool = False
+    ) -> IngestResult:
         database = self._writable()
-        database.write_now(_forget_orphans)
+        sweep_before = time.time() - 86_400 * self.config.ingest.sweep_days
+        database.write_now(partial(_forget_orphans, sweep_before=sweep_before))
         reader = database.reader()
         result = IngestResult(
             job,
@@ -316,7 +351,33 @@ class Librarian:
             target=f"{pool} {event.pid}",
             reason=event.reason,
         )
-        self._writable().write(operation)
+        self._writable().write(operation, durable=False)
+
+    @contextmanager
+    def _at_work(
+        self, command: str, request: "Request", *, jobs: int | None, pools: "Pools | None" = None
+    ) -> "Iterator[tuple[Coordinator, Owner]]":
+        """Make this process one of those that work on the library, for as long as the block runs."""
+        from librarian_cli.pipeline.coordinator import Coordinator
+        from librarian_cli.pipeline.leases import Heartbeat, Owner
+        from librarian_cli.pipeline.memory import share_arenas
+        from librarian_cli.pipeline.pools import Pools
+
+        share_arenas()
+        database = self._writable(create=True)
+        with ExitStack() as stack:
+            owner = Owner(self._folder / "owners")
+            stack.callback(owner.close)
+            owner.sweep()
+            pools = pools or Pools(self.config, jobs, on_worker=self._log_worker)
+            lease = self.config.limits.lease_seconds
+            heartbeat = Heartbeat(database, owner, command=command, lease_seconds=lease, workers=pools.workers)
+            stack.callback(heartbeat.close)
+            coordinator = Coordinator(
+                database, self.config, self.bus, folder=self._folder, pools=pools, approve=request.approve
+            )
+            stack.callback(coordinator.close)
+            yield coordinator, owner
 
     def _run(
         self, coordinator: "Coordinator", job: int, *, owner: "Owner", shutdown: "Shutdown", request: "Request"
@@ -329,12 +390,27 @@ class Librarian:
             scan: Future[None] = scanner.submit(
                 intake.run, request, coordinator.slots["schema"], lambda: shutdown.level > 0
             )
-            coordinator.run(job, owner, shutdown, scan)
+            self._until_done(coordinator, job, owner=owner, shutdown=shutdown, scan=scan)
             for _ in range(_RESCANS):
                 if not coordinator.changed or shutdown.level:
                     return
                 changed, coordinator.changed = coordinator.changed, []
-                coordinator.run(job, owner, shutdown, scanner.submit(intake.rescan, changed))
+                scan = scanner.submit(intake.rescan, changed)
+                self._until_done(coordinator, job, owner=owner, shutdown=shutdown, scan=scan)
+
+    def _until_done(
+        self, coordinator: "Coordinator", job: int, *, owner: "Owner", shutdown: "Shutdown", scan: "Future[None]"
+    ) -> None:
+        reader = self._writable().reader()
+
+        def reached(idle: bool) -> bool:  # the coordinator's question
+            if not idle or not scan.done():
+                return False
+            scan.result()
+            return not tasks.unfinished(reader, job) and not coordinator.file_index(job)
+
+        scan.add_done_callback(lambda _: coordinator.wake())
+        coordinator.run(owner, shutdown, reached)
 
     def _writable(self, *, create: bool = False) -> Database:
         if self._open is None:
@@ -348,8 +424,9 @@ class Librarian:
         return self._open.reader()
 
 
-def _forget_orphans(connection: sqlite3.Connection) -> None:
-    """Books whose every file now holds something else have no place any more."""
+def _forget_orphans(connection: sqlite3.Connection, *, sweep_before: float) -> None:
+    """Books whose every file holds something else now, or was deleted long ago, have no place any more."""
+    files.sweep(connection, sweep_before)
     for row in books.orphans(connection):
         content.delete_all(connection, row)
         books.delete(connection, row)
@@ -360,7 +437,7 @@ def _close_job(connection: sqlite3.Connection, *, result: IngestResult) -> None:
     runs.end(connection, result.job, result.ending, failed=counts["failed"], unchanged=counts["unchanged"])
     if result.ending == "done":  # else the next process closes it once all is done
         jobs.close(connection, result.job, result.outcomes)
-        activity.record(connection, "job.finished", job=result.job, target="ingest", outcomes=result.outcomes)
+        activity.record(connection, "job.finished", job=result.job, outcomes=result.outcomes)
     jobs.close_unattended(connection)
 
 

@@ -3,7 +3,8 @@
     tables of frozen dataclasses (below)  --fields-->  dotted keys such as `stages.extract.workers`
     config.toml, environment, flags       --checked against the fields' types-->  load() -> Config
 
-Every key has an environment twin: `stages.extract.workers` is LIBRARIAN_STAGES_EXTRACT_WORKERS.
+Every key has an environment twin: `stages.extract.workers` is LIBRARIAN_STAGES_EXTRACT_WORKERS. Those of tables
+whose names are the user's own have none.
 """
 
 import dataclasses
@@ -110,6 +111,19 @@ class IngestSettings:
     order_groups: str = "none"
     """What puts books into one order group, of which one is ingested after the other: none, folder or author."""
     pages_per_range: int = 128
+    sweep_days: float = 30.0
+    """How long a book is kept of which every file was deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchSettings:
+    """How `watch` learns of changes, and how long a file must stand still before it is taken."""
+
+    settle_seconds: float = 5.0
+    rescan_seconds: float = 300.0
+    poll: bool = False
+    poll_seconds: float = 10.0
+    grace_seconds: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +144,15 @@ class Limits:
     lock_wait_seconds: float = 30.0
     lease_seconds: float = 60.0
     grace_seconds: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """The log file of a watch, which rotates. An empty path: the user's folder for logs."""
+
+    path: str = ""
+    max_mb: int = 5
+    keep: int = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +178,12 @@ class Config:
     library: LibrarySettings = field(default_factory=LibrarySettings)
     ingest: IngestSettings = field(default_factory=IngestSettings)
     stages: Stages = field(default_factory=Stages)
+    watch: WatchSettings = field(default_factory=WatchSettings)
     limits: Limits = field(default_factory=Limits)
     read: ReadLimits = field(default_factory=ReadLimits)
     search: SearchSettings = field(default_factory=SearchSettings)
     history: HistorySettings = field(default_factory=HistorySettings)
+    log: LogSettings = field(default_factory=LogSettings)
     passwords: Mapping[str, str] = field(default_factory=dict)
     """File name pattern -> password of encrypted PDFs."""
     concurrency_groups: Mapping[str, str] = field(default_factory=dict)
@@ -171,6 +196,12 @@ class Config:
         """The library's folder, absolute."""
         chosen = self.library.path or platformdirs.user_data_dir(APP, appauthor=False)
         return Path(chosen).expanduser().absolute()
+
+    @property
+    def log_path(self) -> Path:
+        """The log file of a watch, absolute."""
+        default = Path(platformdirs.user_log_dir(APP, appauthor=False)) / "watch.log"
+        return Path(self.log.path).expanduser().absolute() if self.log.path else default
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +236,7 @@ def settings(flags: Mapping[str, Any] | None = None) -> tuple[Setting, ...]:
         found[key] = Setting(key, _checked(key, value, found, str(path)), "file")
     for key in tuple(found):
         name = environment_name(key)
-        if name in os.environ:
+        if name in os.environ and table_of(key) is None:
             value = _parse(os.environ[name], found[key].value)
             found[key] = Setting(key, _checked(key, value, found, name), "environment")
     for key, value in (flags or {}).items():

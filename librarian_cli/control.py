@@ -60,6 +60,8 @@ def retry(database: Database, targets: Iterable[str], *, all_failed: bool = Fals
     rows = books.rows_with_status(reader, "failed") if all_failed else _rows(reader, targets)
     job = database.write_now(partial(jobs.start, command="retry", owner=""))
     chosen = [row for row in rows if database.write_now(partial(_retry, row=row, job=job))]
+    if not chosen:
+        database.write_now(partial(jobs.close, job=job, outcomes={}))
     return job, [books.get(reader, row) for row in chosen]
 
 
@@ -81,7 +83,7 @@ def _rows(reader: sqlite3.Connection, targets: Iterable[str]) -> list[int]:
     """The books that are named, by id or by a job's number, each once."""
     rows: list[int] = []
     for target in targets:
-        if target.isdigit() and len(target) <= _JOB_DIGITS:
+        if target.isdecimal() and len(target) <= _JOB_DIGITS:
             rows += jobs.rows_of(reader, jobs.get(reader, int(target)).id)
         else:
             rows.append(books.find(reader, target).row)
@@ -124,6 +126,8 @@ def _prioritise(connection: sqlite3.Connection, *, row: int, level: str) -> bool
 def _retry(connection: sqlite3.Connection, *, row: int, job: int) -> bool:
     states = tasks.states(connection, row)
     stage = next((stage.name for stage in STAGES if states.get(stage.name) in ("failed", "cancelled")), None)
+    if stage and states.get(tasks.GATE) == "done" and books.get(connection, row).status == "cancelled":
+        stage = tasks.GATE  # the text went with the cancelling
     if stage is None or not tasks.rerun(connection, row, stage, dependents(stage), job):
         return False
     if books.get(connection, row).status in ("failed", "cancelled"):

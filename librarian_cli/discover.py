@@ -6,7 +6,7 @@ any folder that holds a library, and the library in use wherever it lies, by dev
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 IGNORE_FILE = b".librarianignore"
 _LIBRARY_FILE = b"library.db"
+_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class Listing:
 
     files: int = 0
     unreadable: list[tuple[bytes, str]] = field(default_factory=list)
+    gone: list[bytes] = field(default_factory=list)
+    """Paths below the root that were looked for and are not there; `look` only."""
 
 
 def resolve(path: bytes) -> bytes:
@@ -63,19 +66,137 @@ def walk(
         if stat.S_ISREG(status.st_mode):
             yield _candidate(os.path.dirname(root), os.path.basename(root), status)
         return
-    chosen = _Chooser(root, selection)
-    for folder in _folders(root, listing):
-        chosen.enter(folder.prefix, IGNORE_FILE in folder.files, folder.descriptor)
-        here = os.fstat(folder.descriptor)
-        if _LIBRARY_FILE in folder.files or (here.st_dev, here.st_ino) == library:
+    tour = _Tour(root, _Chooser(root, selection), listing, library)
+    yield from tour.below(_open_root(root))
+
+
+def look(
+    root: bytes,
+    paths: Iterable[bytes],
+    selection: Selection,
+    listing: Listing,
+    *,
+    library: tuple[int, int] | None = None,
+) -> Iterator[Candidate]:
+    """Yield the wanted files that are one of `paths` (relative to `root`) or lie below one, and list no other folder.
+
+    What of them is not there any more goes to `listing.gone`. The choice is that of `walk` over the whole root.
+    Raises: EnvironmentFault: as `walk` does.
+    """
+    wanted = _Wanted()
+    for path in paths:
+        wanted.add(path)
+    tour = _Tour(root, _Chooser(root, selection), listing, library)
+    yield from tour.towards(_open_root(root), wanted)
+
+
+class _Wanted:
+    """Paths as a tree of names; a path that ends at a node wants all of it."""
+
+    def __init__(self) -> None:
+        self.whole = False
+        self.names: dict[bytes, _Wanted] = {}
+
+    def add(self, path: bytes) -> None:
+        node = self
+        for name in path.split(b"/") if path not in (b"", b".") else ():
+            node = node.names.setdefault(name, _Wanted())
+        node.whole = True
+
+
+class _Tour:
+    """One way through a tree; folders are entered by their parent's descriptor, so that no link can lead astray."""
+
+    def __init__(self, root: bytes, chosen: "_Chooser", listing: Listing, library: tuple[int, int] | None) -> None:
+        self._root = root
+        self._chosen = chosen
+        self._listing = listing
+        self._library = library
+
+    def below(self, start: int, prefix: bytes = b"") -> Iterator[Candidate]:
+        """Yield everything in an open folder and below it; closes it."""
+        path = self._list(start, prefix)
+        try:
+            for folder in path:
+                yield from self._files(folder)
+            while path:
+                folder = path[-1]
+                if not folder.folders:
+                    os.close(path.pop().descriptor)
+                    continue
+                name = folder.folders.pop()
+                opened = self._enter(name, folder.prefix + name, folder.descriptor)
+                for inner in self._list(opened, folder.prefix + name + b"/") if opened is not None else ():
+                    path.append(inner)
+                    yield from self._files(inner)
+        finally:
+            for folder in path:
+                os.close(folder.descriptor)
+
+    def towards(self, folder: int, wanted: _Wanted, prefix: bytes = b"") -> Iterator[Candidate]:
+        """Yield what is wanted of an open folder; closes it."""
+        if wanted.whole:
+            yield from self.below(folder, prefix)
+            return
+        try:
+            has_ignores = _has(IGNORE_FILE, folder)
+            self._chosen.enter(prefix, has_ignores, folder)
+            if _has(_LIBRARY_FILE, folder) or self._is_library(folder):
+                return
+            for name, inner in sorted(wanted.names.items()):
+                yield from self._step(folder, name, prefix + name, inner)
+        finally:
+            os.close(folder)
+
+    def _step(self, folder: int, name: bytes, path: bytes, wanted: _Wanted) -> Iterator[Candidate]:
+        try:
+            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        except OSError:
+            self._listing.gone += _ends(wanted, path)
+            return
+        if stat.S_ISDIR(status.st_mode):
+            opened = self._enter(name, path, folder) if self._chosen.wants_folder(path) else None
+            if opened is not None:
+                yield from self.towards(opened, wanted, path + b"/")
+        elif stat.S_ISREG(status.st_mode) and wanted.whole and self._chosen.wants_file(path):
+            yield _candidate(self._root, path, status)
+
+    def _files(self, folder: "_Folder") -> Iterator[Candidate]:
+        """Yield the wanted files of a folder, and leave in it the folders that are to be entered, last first."""
+        self._chosen.enter(folder.prefix, IGNORE_FILE in folder.files, folder.descriptor)
+        if _LIBRARY_FILE in folder.files or self._is_library(folder.descriptor):
             folder.folders.clear()
-            continue
-        folder.folders[:] = [name for name in folder.folders if chosen.wants_folder(folder.prefix + name)]
+            return
+        folder.folders[:] = [name for name in folder.folders if self._chosen.wants_folder(folder.prefix + name)]
+        folder.folders.reverse()  # to take them from the end, in order
         for name in folder.files:
-            if chosen.wants_file(folder.prefix + name):
-                candidate = _stat_at(root, folder.prefix + name, name, folder.descriptor)
+            if self._chosen.wants_file(folder.prefix + name):
+                candidate = _stat_at(self._root, folder.prefix + name, name, folder.descriptor)
                 if candidate:
                     yield candidate
+
+    def _enter(self, name: bytes, path: bytes, parent: int) -> int | None:
+        try:
+            return os.open(name, _FOLDER_FLAGS, dir_fd=parent)
+        except OSError as exc:
+            self._listing.unreadable.append((os.path.join(self._root, path), exc.strerror or str(exc)))
+            return None
+
+    def _list(self, descriptor: int, prefix: bytes) -> list["_Folder"]:
+        """List an open folder. Returns: it, or nothing where it cannot be listed."""
+        try:
+            with os.scandir(descriptor) as entries:
+                found = sorted((os.fsencode(entry.name), entry.is_dir(follow_symlinks=False)) for entry in entries)
+        except OSError as exc:
+            os.close(descriptor)
+            self._listing.unreadable.append((os.path.join(self._root, prefix), exc.strerror or str(exc)))
+            return []
+        folders = [name for name, is_folder in found if is_folder]
+        return [_Folder(prefix, descriptor, folders, [name for name, is_folder in found if not is_folder])]
+
+    def _is_library(self, descriptor: int) -> bool:
+        here = os.fstat(descriptor)
+        return (here.st_dev, here.st_ino) == self._library
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,46 +209,29 @@ class _Folder:
     files: list[bytes]
 
 
-def _folders(root: bytes, listing: Listing) -> Iterator[_Folder]:
-    """Yield every folder, each opened from its parent's descriptor, so that no link can lead the walk astray."""
+def _open_root(root: bytes) -> int:
     try:
-        path = [_open_folder(root, b"", None)]
+        return os.open(root, _FOLDER_FLAGS)
     except OSError as exc:
         raise EnvironmentFault(
             f"{os.fsdecode(root)}: cannot list this folder ({exc.strerror}); give yourself the right, then run again"
         ) from exc
-    try:
-        yield path[0]
-        path[0].folders.reverse()  # to take them from the end, in order
-        while path:
-            folder = path[-1]
-            if not folder.folders:
-                os.close(path.pop().descriptor)
-                continue
-            name = folder.folders.pop()
-            try:
-                path.append(_open_folder(name, folder.prefix + name + b"/", folder.descriptor))
-            except OSError as exc:
-                listing.unreadable.append((os.path.join(root, folder.prefix + name), exc.strerror or str(exc)))
-                continue
-            yield path[-1]
-            path[-1].folders.reverse()
-    finally:
-        for folder in path:
-            os.close(folder.descriptor)
 
 
-def _open_folder(name: bytes, prefix: bytes, parent: int | None) -> _Folder:
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    descriptor = os.open(name, flags, dir_fd=parent)
+def _has(name: bytes, descriptor: int) -> bool:
     try:
-        with os.scandir(descriptor) as entries:
-            found = sorted((os.fsencode(entry.name), entry.is_dir(follow_symlinks=False)) for entry in entries)
+        os.stat(name, dir_fd=descriptor, follow_symlinks=False)
     except OSError:
-        os.close(descriptor)
-        raise
-    folders = [name for name, is_folder in found if is_folder]
-    return _Folder(prefix, descriptor, folders, [name for name, is_folder in found if not is_folder])
+        return False
+    return True
+
+
+def _ends(wanted: _Wanted, path: bytes) -> list[bytes]:
+    """The paths that end at a node or below it."""
+    found = [path] if wanted.whole else []
+    for name, inner in wanted.names.items():
+        found += _ends(inner, path + b"/" + name)
+    return found
 
 
 class _Chooser:

@@ -16,6 +16,7 @@ from librarian_cli.errors import LibrarianError
 
 COMMANDS = {
     "ingest": "ingest",
+    "watch": "watch",
     "search": "search",
     "books": "books",
     "show": "books",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from librarian_cli.app import IngestResult, Librarian
+    from librarian_cli.pipeline.intake import Request
 
 _STAGES = ("schema", "extract", "chunk", "audit")
 _SHOWN_FAILURES = 20
@@ -40,6 +41,7 @@ class _IngestCommand(click.Command):
 @click.option(
     "--priority", type=click.Choice(["low", "medium", "high", "critical"]), default="medium", show_default=True
 )
+@click.option("--dry-run", is_flag=True, help="Print what would be done with each file and why, and change nothing.")
 @click.option("--no-wait", is_flag=True, help="File the work, print the job's id and exit; a later process does it.")
 @click.option(
     "--lock-wait", type=click.FloatRange(0), metavar="S", help="Wait so long for another process that writes."
@@ -73,16 +75,21 @@ def ingest(settings: Settings, /, *, paths: tuple[bytes, ...], lists: tuple[byte
         raise click.UsageError("name at least one path; without one, `ingest` does what waits already")
     if options["no_wait"] and options["max_runtime"]:
         raise click.UsageError("--no-wait does no work that --max-runtime could end; leave one of them out")
+    if options["dry_run"] and options["no_wait"]:
+        raise click.UsageError("--dry-run files no work, so it cannot go with --no-wait; leave one of them out")
     named = pathlist.gather(paths, lists, null=null)
     roots = tuple(dict.fromkeys(discover.resolve(path) for path in named))
     bus, shutdown = Bus(), Shutdown()
     with settings.open(_flags(options), bus=bus) as librarian:
         if (paths or lists) and not roots:
-            _print_nothing(librarian, settings, as_json=as_json, filed=bool(options["no_wait"]))
+            _print_nothing(librarian, options, as_json=as_json)
             return
         chosen = librarian.config.ingest
         selection = discover.Selection(chosen.include, chosen.exclude, chosen.hidden)
         request = Request(roots, selection, options["force"], bool(options["yes"]), options["priority"])  # type: ignore[arg-type]  # click checked it
+        if options["dry_run"]:
+            _print_plan(librarian, request, options["jobs"], as_json=as_json, every_file=settings.verbose > 0)
+            return
         if options["no_wait"]:
             _print_job(librarian.enqueue(request), as_json=as_json)
             return
@@ -107,17 +114,28 @@ def _flags(options: "Mapping[str, object]") -> dict[str, object]:
     }
 
 
-def _print_nothing(librarian: "Librarian", settings: Settings, *, as_json: bool, filed: bool) -> None:
+def _print_nothing(librarian: "Librarian", options: "Mapping[str, object]", *, as_json: bool) -> None:
     """A list without a path is no fault: a script found nothing new."""
     from librarian_cli.cli import render
     from librarian_cli.status import totals
 
-    if as_json:
+    if options["dry_run"]:
+        from librarian_cli.cli import plan
+        from librarian_cli.plan import Plan
+
+        plan.show(Plan(()), as_json=as_json, every_file=False)
+    elif as_json:
         whole = dict(zip(("books", "chunks", "text_bytes"), librarian.totals(), strict=True))
         nothing = {"seconds": 0.0, "ended": "done", "outcomes": totals({}), "files": [], **whole}
-        render.document({"job": None, **({} if filed else nothing)})
-    elif settings.verbose:
+        render.document({"job": None, **({} if options["no_wait"] else nothing)})
+    elif click.get_current_context().find_root().params["verbose"]:
         render.notice("Nothing to do: the list of paths is empty.")
+
+
+def _print_plan(librarian: "Librarian", request: "Request", jobs: object, *, as_json: bool, every_file: bool) -> None:
+    from librarian_cli.cli import plan
+
+    plan.show(librarian.plan(request, jobs=jobs), as_json=as_json, every_file=every_file)  # type: ignore[arg-type]  # click checked it
 
 
 def _print_job(job: int, *, as_json: bool) -> None:

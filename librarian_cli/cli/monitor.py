@@ -102,7 +102,7 @@ def agents(settings: Settings, *, statuses: tuple[str, ...], limit: int, stats: 
 @json_option
 @pass_settings
 def activity(settings: Settings, *, follow: bool, action: str, since: float, limit: int | None, as_json: bool) -> None:
-    """Show what happened to books, workers and the queue, oldest first (in JSON, one object a line)."""
+    """Show what happened to books, workers and the queue, oldest first; as JSON, one object a line."""
     show = _print_entry_json if as_json else _print_entry
     latest = limit if limit is not None else -1 if since else 20
     with settings.open() as librarian:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from librarian_cli.config import Config
 from librarian_cli.errors import BookError, EnvironmentFault, WorkerTimeout
@@ -42,6 +42,12 @@ logger = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.5
 _SWITCH_SECONDS = 0.0005
 """SQLite gives up the GIL at every row; at Python's default of 5 ms the writer would wait that long for each."""
+
+
+class Goal(Protocol):
+    """What a run is for. `idle` says that nothing is under way; only then does the answer count."""
+
+    def __call__(self, *, idle: bool) -> bool: ...
 
 
 class Coordinator:
@@ -76,8 +82,23 @@ class Coordinator:
         """Look again for work; safe in any thread and in a signal handler."""
         self._inbox.put(self._look_again)
 
-    def run(self, job: int, owner: Owner, shutdown: Shutdown, intake: "Future[None]") -> None:
-        """Run tasks until the intake has ended and nothing of the job is left, or until a shutdown.
+    def file_index(self, job: int, *, again: bool = False) -> bool:
+        """File the library's own task where vectors are missing; once more after a failure only `again`.
+
+        Returns: whether there is anything to wait for.
+        """
+        if again:
+            self._indexing.forgive()
+        if not self._indexing.is_needed:
+            return False
+        # Where it is paused or another's, the next look is soon enough.
+        self._hungry = self._indexing.file(job) or self._hungry
+        return True
+
+    def run(self, owner: Owner, shutdown: Shutdown, reached: Goal) -> None:
+        """Run tasks until a goal is reached, or until a shutdown.
+
+        `reached` is asked twice a second, and whenever nothing is under way.
 
         Raises: EnvironmentFault: the disk or the library failed; tasks under way were given back.
         """
@@ -86,10 +107,10 @@ class Coordinator:
         interval = sys.getswitchinterval()
         sys.setswitchinterval(_SWITCH_SECONDS)
         shutdown.on_change(self.wake)
-        intake.add_done_callback(lambda _: self.wake())
         try:
-            while not shutdown.level and not self._finished(job, intake):
-                self._look_around()
+            while not shutdown.level and not (self._is_idle() and reached(idle=True)):
+                if self._look_around():
+                    reached(idle=False)
                 self._claim()
                 self._handle_next()
             self._drain(shutdown)
@@ -105,16 +126,8 @@ class Coordinator:
 
     # -- what to do next
 
-    def _finished(self, job: int, intake: "Future[None]") -> bool:
-        if not intake.done() or self._busy() or self._hungry:
-            return False
-        intake.result()
-        if tasks.unfinished(self._database.reader(), job):
-            return False
-        if self._indexing.file_if_needed(job):
-            self._hungry = True
-            return False
-        return True
+    def _is_idle(self) -> bool:
+        return not self._busy() and not self._hungry
 
     def _handle_next(self) -> None:
         if self._committing and not self._running and self._inbox.empty():
@@ -132,13 +145,16 @@ class Coordinator:
 
     # -- other processes, and the clock
 
-    def _look_around(self) -> None:
-        """Twice a second: do what other processes ask for, tell them how it goes, and mind calls that take too long."""
+    def _look_around(self) -> bool:
+        """Twice a second: do what other processes ask for, tell them how it goes, and mind calls that take too long.
+
+        Returns: whether it was time to.
+        """
         if self._shutdown.report_asked:
             self._shutdown.report_asked = False
             self._bus.publish(Notice(self._state()))
         if time.monotonic() < self._next_look:
-            return
+            return False
         self._next_look = time.monotonic() + _LOOK_SECONDS
         running = tuple(self._running.values())
         orders = self._supervision.look(self._owner, running)
@@ -151,10 +167,10 @@ class Coordinator:
         self._end_overdue()
         if taken := self._supervision.take_over(self._owner):
             logger.info("took over %d tasks of processes that have ended", taken)
-        if not self._busy():
-            self._hungry = True  # others may have made something ready
-            if tasks.blocked_groups(self._database.reader()):
-                self._database.write_now(partial(tasks.advance_groups, needs=NEEDS))
+        self._hungry = True  # others may have made something ready, or let it go on
+        if not self._busy() and tasks.blocked_groups(self._database.reader()):
+            self._database.write_now(partial(tasks.advance_groups, needs=NEEDS))
+        return True
 
     def _heed(self, paused: frozenset[str]) -> None:
         if paused != self._paused:
@@ -168,7 +184,7 @@ class Coordinator:
         for item in items:
             self._drop(item)
         if items:
-            self._database.write(partial(settle.give_back, given=[item.task for item in items]))
+            self._database.write(partial(settle.give_back, given=[item.task for item in items]), durable=False)
 
     def _drop(self, item: Execution) -> None:
         del self._running[item.task.id]
@@ -213,7 +229,7 @@ class Coordinator:
             within=claims.caps(self._config, self._pools.slots),
             alone=not self._running and not self._committing,
         )
-        future = self._database.write(operation)
+        future = self._database.write(operation, durable=False)
         future.add_done_callback(lambda done: self._inbox.put(partial(self._claimed, done)))
 
     def _claimed(self, future: "Future[list[Task]]") -> None:
@@ -236,6 +252,8 @@ class Coordinator:
         reader = self._database.reader()
         candidate = next(iter(files.candidates_of(reader, task.book_row)), None)
         item = Execution(task, books.get(reader, task.book_row), candidate)
+        if task.id in self._running:  # it was cancelled and tried again since the last look
+            self._drop(self._running[task.id])
         self._running[task.id] = item
         try:
             calls = plan_calls(item, self._database, self._config, on_part=partial(self._part_came, item))
@@ -251,7 +269,7 @@ class Coordinator:
             self._inbox.put(partial(self._count_part, item, part))
 
     def _count_part(self, item: Execution, part: Part) -> None:
-        if item.task.id not in self._running:
+        if self._running.get(item.task.id) is not item:
             return  # it was dropped meanwhile
         held = sum(sys.getsizeof(page.text) for page in part.pages)
         item.held_bytes += held

@@ -2,6 +2,7 @@
 
 import logging
 import random
+import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,6 +19,7 @@ from librarian_cli.pipeline.pools import Call, Pools, deadline
 from librarian_cli.stages import index
 from librarian_cli.store import tasks
 from librarian_cli.store.database import Database
+from librarian_cli.store.writer import Operation
 
 logger = logging.getLogger(__name__)
 
@@ -36,12 +38,18 @@ class Indexing:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="librarian-index")
         self._stopping = threading.Event()
 
-    def file_if_needed(self, job: int) -> bool:
-        """File the task where vectors are missing, unless this run has failed to make them. Returns: whether."""
-        if self._failed or not index.needed(self._database.reader()):
-            return False
-        self._database.write_now(partial(tasks.add_library_task, stage=index.NAME, job=job))
-        return True
+    def forgive(self) -> None:
+        """Try again though it failed before: there are new books."""
+        self._failed = False
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether vectors are missing, unless this run has failed to make them."""
+        return not self._failed and index.needed(self._database.reader())
+
+    def file(self, job: int) -> bool:
+        """File the task. Returns: False where it waits or runs already, here or in another process."""
+        return self._database.write_now(partial(tasks.add_library_task, stage=index.NAME, job=job))
 
     def start(self, task: Task, ended: Callable[["Future[int]"], None]) -> None:
         """Begin; `ended` is called in some thread."""
@@ -50,9 +58,18 @@ class Indexing:
         def submit(function: Any, *arguments: object) -> "Future[object]":
             return self._pools.submit("index", Call(function, arguments, deadline(settings, 0)))
 
+        def write(operation: Operation[object]) -> object:
+            return self._database.write_now(partial(_write_fenced, task=task, operation=operation))
+
         self.task = task
         future = self._thread.submit(
-            index.bring_up_to_date, self._database, self._folder, settings, submit, self._stopping
+            index.bring_up_to_date,
+            self._database,
+            self._folder,
+            settings,
+            submit=submit,
+            write=write,
+            stop=self._stopping,
         )
         future.add_done_callback(ended)
 
@@ -64,6 +81,8 @@ class Indexing:
         if isinstance(error, EnvironmentFault):
             raise error
         try:
+            if isinstance(error, tasks.LeaseLost):
+                raise error
             if error is None:
                 self._database.write_now(partial(settle.complete_index, task=task))
                 self._failed = index.needed(self._database.reader())  # what it leaves is for the next run
@@ -87,3 +106,8 @@ class Indexing:
         logger.error("the vector index failed", exc_info=error)
         self._bus.publish(Notice(f"the vector index is not up to date ({decision.detail}); search uses words alone"))
         self._database.write_now(partial(settle.give_up_index, task=task, decision=decision))
+
+
+def _write_fenced(connection: sqlite3.Connection, *, task: Task, operation: Operation[object]) -> object:
+    tasks.require_lease(connection, task)
+    return operation(connection)

@@ -7,10 +7,8 @@
 The hash is of the bytes that will be parsed: a file that changes while it is hashed is taken up again later.
 """
 
-import hashlib
 import os
 import sqlite3
-import stat
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,16 +19,17 @@ from typing import Any
 
 from librarian_cli import readers
 from librarian_cli.config import Config
-from librarian_cli.discover import Listing, Selection, walk
-from librarian_cli.errors import BookError, FileChanged, ReadError
+from librarian_cli.discover import Listing, Selection, look, walk
 from librarian_cli.events import Bus, FilesFound, StagePlanned
+from librarian_cli.identify import Hashed, identify
 from librarian_cli.models import Candidate, FileOutcome
-from librarian_cli.pipeline import groups
+from librarian_cli.pipeline import groups, identity
 from librarian_cli.stages import NEEDS, STAGES, dependents, fingerprints, schema
 from librarian_cli.store import activity, books, files, jobs, tasks
 from librarian_cli.store.database import Database
+from librarian_cli.store.files import Known
+from librarian_cli.store.writer import Operation
 
-_BLOCK_BYTES = 1 << 20
 _LOOKUP = 256
 _AHEAD = 64
 _SECONDS_PER_BYTE = {"pdf": 3e-7, "epub": 1e-7, "html": 2e-7, "md": 6e-8, "txt": 6e-8}
@@ -50,23 +49,33 @@ class Request:
     """A stage: it and what depends on it run again, whatever is stored."""
     approve: bool = False
     priority: str = "medium"
+    paths: tuple[bytes, ...] | None = None
+    """Look at these only, absolute and below the roots; None means everything."""
+    quiet: bool = False
+    """Write nothing for files that did not change: for a look that is repeated all the time."""
 
-
-@dataclass(frozen=True, slots=True)
-class Hashed:
-    """A candidate with its content's identity, or the outcome that it has without being read."""
-
-    candidate: Candidate
-    sha256: str = ""
-    format: str = ""
-    outcome: FileOutcome | None = None
+    @property
+    def scope(self) -> tuple[bytes, ...]:
+        """The part of the tree that it looks at."""
+        return self.roots if self.paths is None else self.paths
 
 
 class Intake:
     """One request's scan."""
 
-    def __init__(self, database: Database, config: Config, bus: Bus, *, job: int, wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        config: Config,
+        bus: Bus,
+        *,
+        job: int,
+        wake: Callable[[], None],
+        defer: Callable[[Candidate], bool] = lambda _: False,
+    ) -> None:
+        """`defer` says of a new or changed file that it is not to be read yet."""
         self._database = database
+        self._defer = defer
         self._config = config
         self._bus = bus
         self._job = job
@@ -78,9 +87,9 @@ class Intake:
     def run(self, request: Request, threads: int, stopped: Callable[[], bool]) -> None:
         """Scan everything that is asked for. Raises: EnvironmentFault: a root cannot be listed."""
         listings = {root: Listing() for root in request.roots}
-        self._database.write_now(partial(_open_scope, job=self._job, roots=request.roots))
+        self._database.write_now(partial(_open_scope, job=self._job, request=request))
         with ThreadPoolExecutor(threads, thread_name_prefix="librarian-hash") as pool:
-            self._take(self._found(request, listings), pool, stopped, again=request.force is not None)
+            self._take(self._found(request, listings), request, pool, stopped)
         if stopped():
             return
         for listing in listings.values():
@@ -106,37 +115,76 @@ class Intake:
         self._database.write_now(partial(jobs.adopt, job=self._job))
         self._wake()
 
+    @property
+    def has_news(self) -> bool:
+        """Whether anything was new, changed, moved or gone."""
+        return self._new > 0
+
     def _found(self, request: Request, listings: dict[bytes, Listing]) -> Iterator[Candidate]:
         """The files of every root in one stream: a list of single files is taken as quickly as their folder."""
         for root, listing in listings.items():
-            for candidate in walk(root, request.selection, listing, library=self._database.folder_identity):
+            for candidate in self._candidates(root, request, listing):
                 listing.files += 1
                 yield candidate
 
+    def _candidates(self, root: bytes, request: Request, listing: Listing) -> Iterator[Candidate]:
+        library = self._database.folder_identity
+        if request.paths is None:
+            return walk(root, request.selection, listing, library=library)
+        top = root.rstrip(b"/") + b"/"
+        below = [path[len(top) :] for path in request.paths if path.startswith(top) or path == root]
+        return look(root, below, request.selection, listing, library=library)
+
     def _take(
-        self, candidates: Iterable[Candidate], pool: ThreadPoolExecutor, stopped: Callable[[], bool], *, again: bool
+        self, candidates: Iterable[Candidate], request: Request, pool: ThreadPoolExecutor, stopped: Callable[[], bool]
     ) -> None:
         pending: deque[Future[Hashed]] = deque()
+        again = request.force is not None
         for batch in _batched(candidates, _LOOKUP):
             if stopped():
                 break
             found = files.known(self._database.reader(), batch)
-            same = [known.id for known in found if known and known.same]
-            self._database.write(partial(files.mark_seen, ids=same, job=self._job)).add_done_callback(self._noted)
+            self._mark_same(batch, found, quiet=request.quiet)
             self._seen += len(batch)
             for candidate, known in zip(batch, found, strict=True):
                 if known is None or not known.same or (again and known.book_row is None):
-                    pending.append(pool.submit(identify, candidate, self._config))
+                    self._take_one(candidate, known, pool, pending)
                 self._file(pending, keep=_AHEAD)
             self._bus.publish(FilesFound(self._seen, self._new))
         self._file(pending, keep=0)
+
+    def _take_one(
+        self, candidate: Candidate, known: Known | None, pool: ThreadPoolExecutor, pending: "deque[Future[Hashed]]"
+    ) -> None:
+        """Have a new or changed file read, unless its inode tells what it is."""
+        if known is None and files.twin(self._database.reader(), candidate):
+            self._new += 1
+            self._write(partial(identity.place_twin, candidate=candidate, job=self._job))
+        elif not self._defer(candidate):
+            pending.append(pool.submit(identify, candidate, self._config))
+
+    def _mark_same(self, batch: Sequence[Candidate], found: Sequence[Known | None], *, quiet: bool) -> None:
+        """Record files that did not change; of those that were missing it is news."""
+        same = [(candidate, known) for candidate, known in zip(batch, found, strict=True) if known and known.same]
+        back = [(candidate, known) for candidate, known in same if known.missing]
+        ids = [known.id for _, known in (back if quiet else same)]
+        if ids:
+            self._write(partial(files.mark_seen, ids=ids, job=self._job))
+        for candidate, known in back:
+            self._new += 1
+            self._write(partial(identity.log_returned, candidate=candidate, book_row=known.book_row, job=self._job))
+
+    def _write(self, operation: Operation[Any]) -> None:
+        self._database.write(operation, durable=False).add_done_callback(self._noted)
 
     def _file(self, pending: "deque[Future[Hashed]]", keep: int) -> None:
         """Register results in the order of the files, so that of equal ones the first is the book's path."""
         while len(pending) > keep:
             hashed = pending.popleft().result()
             self._new += 1
-            self._database.write(partial(self._register, hashed=hashed)).add_done_callback(self._registered)
+            self._database.write(partial(self._register, hashed=hashed), durable=False).add_done_callback(
+                self._registered
+            )
 
     def _noted(self, future: "Future[Any]") -> None:
         self._fault = self._fault or future.exception()
@@ -172,7 +220,7 @@ class Intake:
             books.set_status(connection, row, "pending", None)
             tasks.rerun(connection, row, STAGES[0].name, dependents(STAGES[0].name), self._job)
             is_new = True
-        files.record(connection, candidate, self._job, book_row=row, outcome=None)
+        identity.place(connection, candidate, row, self._job, is_new=is_new)
         return candidate.size if is_new else 0
 
     def _record_unreadable(self, listing: Listing) -> None:
@@ -184,19 +232,24 @@ class Intake:
                 partial(files.record, candidate=candidate, job=self._job, book_row=None, outcome=outcome)
             )
 
+    def _mark_gone(self, connection: sqlite3.Connection, root: bytes, listing: Listing, *, whole: bool) -> None:
+        gone = []
+        if whole and listing.files and not listing.unreadable and os.path.isdir(root):
+            gone = files.mark_absent(connection, root, self._job)
+        if listing.gone and _has_entries(root):  # an empty root is a disk that is not mounted
+            for path in listing.gone:
+                gone += files.mark_gone(connection, os.path.join(root, path))
+        self._new += len(gone)
+        identity.log_gone(connection, gone, self._job)
+
     def _close(self, connection: sqlite3.Connection, *, request: Request, listings: dict[bytes, Listing]) -> None:
         """Once everything is seen: what is gone, what else must run, what this job waits for."""
-        jobs.set_scope(connection, self._job, request.roots)  # roots that were new are known now
+        jobs.set_scope(connection, self._job, request.scope)  # roots that were new are known now
         for root, listing in listings.items():
-            if listing.files and not listing.unreadable and os.path.isdir(root):
-                files.mark_absent(connection, root, self._job)
+            self._mark_gone(connection, root, listing, whole=request.paths is None)
         seen = books.seen_in(connection, self._job)
         if request.force:
-            for row in books.seen_in(connection, self._job, removed=True):
-                books.set_status(connection, row, "pending", None)
-                tasks.add(connection, row, NEEDS, self._job, 0.0)
-            for row in seen:
-                tasks.rerun(connection, row, request.force, dependents(request.force), self._job)
+            self._force(connection, request.force, seen)
         done, failed = fingerprints(self._config), fingerprints(self._config, failed=True)
         for row, stage in tasks.outdated(connection, self._job, done=done, failed=failed):
             tasks.rerun(connection, row, stage, dependents(stage), self._job)
@@ -216,75 +269,29 @@ class Intake:
         else:
             jobs.take_all(connection, self._job)
 
+    def _force(self, connection: sqlite3.Connection, stage: str, seen: Sequence[int]) -> None:
+        """Run a stage again of every book that has come so far, and take back what was removed."""
+        for row in books.seen_in(connection, self._job, removed=True):
+            books.set_status(connection, row, "pending", None)
+            tasks.add(connection, row, NEEDS, self._job, 0.0)
+        for row in seen:
+            if tasks.passed(connection, row, NEEDS[stage]):
+                tasks.rerun(connection, row, stage, dependents(stage), self._job)
 
-def _open_scope(connection: sqlite3.Connection, *, job: int, roots: Sequence[bytes]) -> None:
-    for root in roots:
+
+def _open_scope(connection: sqlite3.Connection, *, job: int, request: Request) -> None:
+    for root in request.roots:
         files.root_id(connection, root if os.path.isdir(root) else os.path.dirname(root))
-    jobs.set_scope(connection, job, roots)
+    jobs.set_scope(connection, job, request.scope)
 
 
-def identify(candidate: Candidate, config: Config) -> Hashed:
-    """Sniff and hash one file; what cannot be a book gets its outcome here."""
-    try:
-        return _identify(candidate, config)
-    except BookError as exc:
-        word = "skipped" if exc.reason == "unsupported" else "failed"
-        outcome = FileOutcome(candidate.absolute, word, exc.reason, exc.detail, None, 0.0)
-        return Hashed(candidate, outcome=outcome)
-
-
-def _identify(candidate: Candidate, config: Config) -> Hashed:
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    try:
-        descriptor = os.open(candidate.absolute, flags)
-    except (FileNotFoundError, NotADirectoryError):
-        outcome = FileOutcome(candidate.absolute, "skipped", "vanished", "", None, 0.0)
-        return Hashed(replace(candidate, mtime_ns=-1), outcome=outcome)  # should it come back, it is read
-    except OSError as exc:
-        raise ReadError("unreadable", f"{exc.strerror}; check the file's permissions, then run again") from exc
-    try:
-        return _read(descriptor, candidate, config)
-    except OSError as exc:
-        raise ReadError("unreadable", f"{exc.strerror}; check the disk, then run again") from exc
-
-
-def _read(descriptor: int, candidate: Candidate, config: Config) -> Hashed:
-    with open(descriptor, "rb", buffering=0) as stream:  # it is a descriptor
-        before = os.fstat(descriptor)
-        if not stat.S_ISREG(before.st_mode):
-            raise ReadError("unsupported", "not a regular file")
-        head = stream.read(readers.HEAD_BYTES)
-        sniffed = readers.sniff(head, os.path.basename(candidate.path))
-        if sniffed.format is None:
-            raise ReadError(*_refusal(candidate.path, sniffed.reason))
-        _check_size(before.st_size, sniffed.format, config)
-        digest = hashlib.sha256(head)
-        while block := stream.read(_BLOCK_BYTES):
-            digest.update(block)
-        after = os.fstat(descriptor)
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise FileChanged("it changed while it was being read; run again when it is complete")
-    current = replace(
-        candidate, size=after.st_size, mtime_ns=after.st_mtime_ns, device=after.st_dev, inode=after.st_ino
-    )
-    return Hashed(current, digest.hexdigest(), sniffed.format)
+def _has_entries(root: bytes) -> bool:
+    with os.scandir(root) as entries:
+        return next(entries, None) is not None
 
 
 def _storable(name: str) -> str:
     return name.encode("utf-8", "replace").decode()
-
-
-def _refusal(path: bytes, reason: str) -> tuple[str, str]:
-    """A file named like a book that is none is broken; any other was never meant for us."""
-    named = os.path.splitext(path)[1].lower() in (b".pdf", b".epub")
-    return ("corrupt", f"not what its name says: {reason}") if named else ("unsupported", reason)
-
-
-def _check_size(size: int, book_format: str, config: Config) -> None:
-    is_text = book_format in ("txt", "md", "html")
-    limit = config.read.max_text_bytes if is_text else config.read.max_document_bytes
-    if size > limit:
-        raise ReadError("limit", f"{size >> 20} MiB, more than the {limit >> 20} MiB allowed for {book_format}")
 
 
 def _batched(items: Iterable[Candidate], count: int) -> Iterator[list[Candidate]]:

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from librarian_cli.errors import EnvironmentFault
-from librarian_cli.store import owners
+from librarian_cli.store import agents, owners
 from librarian_cli.store.database import Database
 
 _LOOK_SECONDS = 1.0
@@ -107,7 +107,7 @@ class Heartbeat:
         self._ended.set()
         self._thread.join()
         with suppress(EnvironmentFault):  # another process takes us off, once it sees that we are dead
-            self._database.write_now(partial(owners.forget, name=self._name))
+            self._database.write_now(partial(_leave, owner=self._name))
 
     def _beat(self) -> None:
         told: Sequence[owners.Worker] = ()
@@ -117,10 +117,16 @@ class Heartbeat:
             if time.monotonic() < due and workers == told:
                 continue  # an idle watcher must not wake the disk every second
             try:
-                self._database.write_now(partial(owners.beat, name=self._name, at=time.monotonic(), workers=workers))
+                beat = partial(owners.beat, name=self._name, at=time.monotonic(), workers=workers)
+                self._database.write(beat, durable=False).result()
             except EnvironmentFault:
                 continue  # the coordinator meets the same fault, and tells of it
             told, due = workers, time.monotonic() + self._every_seconds
+
+
+def _leave(connection: sqlite3.Connection, *, owner: str) -> None:
+    agents.terminate(connection, owner=owner)  # those between two tasks, of which another process has the next
+    owners.forget(connection, owner)
 
 
 def is_alive(folder: Path, owner: str) -> bool:

@@ -63,7 +63,7 @@ def complete(
         tasks.promote(connection, book.row, NEEDS)
         _close_if_done(connection, task)
     else:
-        books.set_status(connection, book.row, "waiting", task.job)
+        books.set_status(connection, book.row, "waiting", tasks.latest_job(connection, book.row))
     _end_agent(connection, task, saved, cost)
     tasks.advance_group(connection, tasks.group_of(connection, book.row), NEEDS)
     return saved
@@ -143,7 +143,8 @@ def _bury(
     assert task.book_row is not None
     below = dependents(task.stage)
     tasks.fail(connection, task, below, fingerprint=fingerprint, reason=reason, detail=detail)
-    books.set_status(connection, task.book_row, "failed", task.job, reason=reason, detail=detail)
+    job = tasks.latest_job(connection, task.book_row)  # one that adopted it since the claim must hear of it
+    books.set_status(connection, task.book_row, "failed", job, reason=reason, detail=detail)
     agents.end_task(connection, task.agent, "error", cost, failed=1)
     facts = {"stage": task.stage, "reason": reason, "detail": detail[:200]}
     for action in ("agent.failed", "ingestion.failed"):
@@ -190,5 +191,6 @@ def _close_if_done(connection: sqlite3.Connection, task: Task) -> None:
         return
     warnings = books.get(connection, task.book_row).reason
     status = "ok-with-warning" if warnings else "ok"
-    runs.count_book(connection, task.job, books.verdict(connection, task.book_row))
-    books.set_status(connection, task.book_row, status, task.job, reason=warnings)
+    job = tasks.latest_job(connection, task.book_row)
+    runs.count_book(connection, job, books.verdict(connection, task.book_row))
+    books.set_status(connection, task.book_row, status, job, reason=warnings)

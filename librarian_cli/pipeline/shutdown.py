@@ -3,6 +3,7 @@
 SIGINT, SIGTERM --handler--> Shutdown.level 1, 2 --wake--> coordinator: claims nothing / kills workers
                              a third time: the process ends at once; the next run takes over what it left
 time is up --timer--> level 1 without a signal, if nobody has asked before
+SIGHUP  --handler--> as a first SIGTERM, for those that read their settings anew (`reloads`)
 SIGUSR1 --handler--> Shutdown.report_asked --wake--> coordinator: prints what waits and what runs
 """
 
@@ -17,7 +18,9 @@ from types import FrameType
 class Shutdown:
     """The wish to end, as it grows. Handlers only set it and wake the coordinator."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, reloads: bool = False) -> None:
+        self._reloads = reloads
+        self.reload_asked = False
         self.level = 0
         self.signal: int | None = None
         self.out_of_time = False
@@ -66,14 +69,15 @@ class Shutdown:
 
     @contextmanager
     def on_signals(self) -> Iterator[None]:
-        """Take SIGINT, SIGTERM and SIGUSR1 while the block runs; does nothing outside the main thread.
+        """Take the signals above while the block runs; does nothing outside the main thread.
 
         A shell starts `command &` with SIGINT ignored; whoever sends it on purpose still means it.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        signals = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+        signals = [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1]
+        signals += [signal.SIGHUP] if self._reloads else []
         previous = [signal.signal(number, self._handle) for number in signals]
         try:
             yield
@@ -86,6 +90,12 @@ class Shutdown:
             self.report_asked = True
             self._wake()
             return
+        if signum == signal.SIGHUP:
+            self.reload_asked = not self.level
+            self.level = self.level or 1
+            self._wake()
+            return
+        self.reload_asked = False
         self.request(signum)
         if self.level > 2:
             os._exit(self.exit_code)  # the kernel ends the workers, and SQLite what was not committed

@@ -61,7 +61,7 @@ class Supervision:
         ]
         self._pages = {item.task.id: item.pages_done for item in running}
         if begun or moved:
-            self._database.write(partial(_tell, begun=begun, moved=[_progress(item) for item in moved]))
+            self._database.write(partial(_tell, begun=begun, moved=[_progress(item) for item in moved]), durable=False)
 
     def take_over(self, owner: Owner) -> int:
         """Make tasks ready again of owners that are dead, or silent for longer than a lease. Returns: how many."""

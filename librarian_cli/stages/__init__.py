@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from operator import attrgetter
 
 from librarian_cli import readers
 from librarian_cli.config import Config
@@ -25,6 +26,7 @@ __all__ = [
     "Stage",
     "dependents",
     "fingerprints",
+    "ingredients",
 ]
 
 STAGES: tuple[Stage, ...] = (schema.STAGE, extract.STAGE, chunk.STAGE, audit.STAGE)
@@ -60,6 +62,32 @@ def fingerprints(config: Config, *, failed: bool = False) -> dict[tuple[str, str
     for reader in readers.READERS:
         for stage in STAGES:
             needed = [found[name, reader.format] for name in stage.needs if name != "schema"]
-            parts = [stage.name, stage.version, reader.version, stage.settings(config), needed, limits]
+            settings = [attrgetter(key)(config) for key in stage.settings]
+            parts = [stage.name, stage.version, reader.version, settings, needed, limits]
             found[stage.name, reader.format] = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+    return found
+
+
+def ingredients(config: Config) -> dict[str, dict[str, object]]:
+    """What the fingerprints in force are made of, by name, so that a person can be told which of it changed.
+
+    What a stage takes from those that it needs is among their ingredients, not its own.
+    """
+    limits = _limits(config)
+    found: dict[str, dict[str, object]] = {}
+    for failed in (False, True):
+        prints = fingerprints(config, failed=failed)
+        for reader in readers.READERS:
+            for stage in STAGES:
+                own = {"reader version": reader.version, "stage version": stage.version}
+                own |= {key: attrgetter(key)(config) for key in stage.settings}
+                found[prints[stage.name, reader.format]] = own | limits if failed else own
+    return found
+
+
+def _limits(config: Config) -> dict[str, object]:
+    """The settings that may stand between a book and its success, by key."""
+    found: dict[str, object] = {f"read.{name}": value for name, value in asdict(config.read).items()}
+    for stage, settings in asdict(config.stages).items():
+        found |= {f"stages.{stage}.{name}": value for name, value in settings.items()}
     return found

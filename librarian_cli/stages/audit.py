@@ -116,5 +116,5 @@ STAGE = Stage(
     load=load,
     run=run,
     save=save,
-    settings=lambda config: (),
+    settings=(),
 )

@@ -42,5 +42,5 @@ class Stage:
     load: Callable[[sqlite3.Connection, Book, Config], tuple[Any, ...]]
     run: Callable[[Any], Any]
     save: Callable[[sqlite3.Connection, Book, tuple[Any, ...], Config], Saved]
-    settings: Callable[[Config], tuple[object, ...]]
-    """The settings that its results depend on."""
+    settings: tuple[str, ...]
+    """The keys of the settings that its results depend on."""

@@ -74,5 +74,5 @@ STAGE = Stage(
     load=load,
     run=run,
     save=save,
-    settings=lambda config: (config.stages.chunk.max_chars,),
+    settings=("stages.chunk.max_chars",),
 )

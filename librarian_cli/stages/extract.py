@@ -164,5 +164,5 @@ STAGE = Stage(
     load=load,
     run=run,
     save=save,
-    settings=lambda config: (config.read.max_pages, config.read.max_book_chars, config.read.max_page_chars),
+    settings=("read.max_pages", "read.max_book_chars", "read.max_page_chars"),
 )

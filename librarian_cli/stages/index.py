@@ -33,6 +33,7 @@ _BATCH_BYTES = 4 << 20
 _AHEAD = 4
 
 Submit = Callable[..., "Future[object]"]
+Write = Callable[[Callable[[sqlite3.Connection], object]], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,12 @@ class Place:
 
 
 def bring_up_to_date(
-    database: Database, folder: Path, settings: IndexSettings, submit: Submit, stop: threading.Event
+    database: Database, folder: Path, settings: IndexSettings, *, submit: Submit, write: Write, stop: threading.Event
 ) -> int:
     """Fit where needed and give every book its vectors. Returns: how many books got new ones.
 
-    `submit(function, *arguments)` runs a function in the index pool. Raises what the pool raises.
+    `submit(function, *arguments)` runs a function in the index pool, `write(operation)` one in the library's writer,
+    as long as the task is ours. Raises what they raise.
     """
     connection = database.reader()
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -64,9 +66,9 @@ def bring_up_to_date(
         or chunks - fitted_at > settings.refit_growth * fitted_at
     ):
         basis, fitted_at = str(submit(fit, place, settings.max_fit_chunks, settings.dimensions).result()), chunks
-    done = _project_missing(database, place, basis, submit, stop)
+    done = _project_missing(connection, place, basis, submit=submit, write=write, stop=stop)
     if not stop.is_set():
-        database.write_now(lambda conn: vectors.activate(conn, basis, fitted_at))
+        write(lambda conn: vectors.activate(conn, basis, fitted_at))
         _remove_other_bases(folder, basis)
     return done
 
@@ -101,31 +103,37 @@ def fit(place: Place, most: int, dimensions: int) -> str:
     return basis.id
 
 
-def project(place: Place, basis: str, rows: Sequence[int]) -> list[tuple[int, bytes]]:
-    """Fold these books into a basis; runs in a worker. Returns: (book_row, codes) for each."""
+def project(place: Place, basis: str, rows: Sequence[int]) -> list[tuple[int, int, bytes]]:
+    """Fold these books into a basis; runs in a worker. Returns: (book_row, first chunk, codes) for each."""
     projector = _projector(vectors.basis_file(place.bases, basis))
+    found = []
     with closing(open_read_only(place.library)) as connection:
-        return [(row, projector.project(content.chunk_texts(connection, row)).to_bytes()) for row in rows]
+        for row in rows:
+            first, texts = content.chunk_texts(connection, row)
+            found.append((row, first, projector.project(texts).to_bytes()))
+    return found
 
 
-def _project_missing(database: Database, place: Place, basis: str, submit: Submit, stop: threading.Event) -> int:
+def _project_missing(
+    connection: sqlite3.Connection, place: Place, basis: str, *, submit: Submit, write: Write, stop: threading.Event
+) -> int:
     pending: set[Future[object]] = set()
     done = 0
-    for rows in _batches(vectors.books_without(database.reader(), basis)):
+    for rows in _batches(vectors.books_without(connection, basis)):
         if stop.is_set():
             break
         pending.add(submit(project, place, basis, rows))
         if len(pending) >= _AHEAD:
             ready, pending = wait(pending, return_when=FIRST_COMPLETED)
-            done += _store(database, basis, ready)
-    return done + _store(database, basis, pending)
+            done += _store(write, basis, ready)
+    return done + _store(write, basis, pending)
 
 
-def _store(database: Database, basis: str, results: Iterable["Future[object]"]) -> int:
+def _store(write: Write, basis: str, results: Iterable["Future[object]"]) -> int:
     done = 0
     for result in results:
-        rows = cast(list[tuple[int, bytes]], result.result())
-        database.write_now(partial(vectors.save, basis=basis, rows=rows))
+        rows = cast(list[tuple[int, int, bytes]], result.result())
+        write(partial(vectors.save, basis=basis, rows=rows))
         done += len(rows)
     return done
 

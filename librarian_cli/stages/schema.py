@@ -177,5 +177,5 @@ STAGE = Stage(
     load=load,
     run=run,
     save=save,
-    settings=lambda config: (config.ingest.approve_confidence,),
+    settings=("ingest.approve_confidence",),
 )

@@ -17,6 +17,11 @@ ACTIONS = (
     "ingestion.progress",
     "ingestion.completed",
     "ingestion.failed",
+    "file.added",
+    "file.moved",
+    "file.changed",
+    "file.gone",
+    "file.returned",
     "schema.proposed",
     "schema.approved",
     "stage.completed",
@@ -109,12 +114,15 @@ def prune(connection: sqlite3.Connection, *, max_rows: int, max_days: float) -> 
     """Delete a batch of what is too old or too much, of activity, ended agents and ended jobs. Returns: how many."""
     oldest = time.time() - max_days * 86_400
     removed = 0
-    for table, ended in (("activity", "at"), ("agents", "ended_at"), ("jobs", "finished_at")):
+    for table, ended, kept in (
+        ("activity", "at", ""),
+        ("agents", "ended_at", ""),
+        ("jobs", "finished_at", " AND id NOT IN (SELECT job FROM tasks)"),
+    ):
         (last,) = connection.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()
         removed += connection.execute(
             f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table}"
-            f" WHERE {ended} IS NOT NULL AND ({ended} < ? OR id <= ?) ORDER BY id LIMIT ?)"
-            + (" AND id NOT IN (SELECT job FROM tasks)" if table == "jobs" else ""),
+            f" WHERE {ended} IS NOT NULL AND ({ended} < ? OR id <= ?){kept} ORDER BY id LIMIT ?)",
             (oldest, last - max_rows, _PRUNED_AT_ONCE),
         ).rowcount
     return removed

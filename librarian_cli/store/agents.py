@@ -61,6 +61,7 @@ def begin(
 ) -> tuple[int, bool]:
     """Have an agent take up a stage of a book: the one that is at work on it, else a new one.
 
+    Another owner's, which gave the book back, ends with that.
     Returns: its row, and whether it is new.
     """
     now = time.time()
@@ -71,6 +72,11 @@ def begin(
     ).fetchone()
     if found:
         return int(found[0]), False
+    connection.execute(
+        "UPDATE agents SET status='terminated', last_active_at=?1, ended_at=?1"
+        " WHERE book=?2 AND type=?3 AND ended_at IS NULL",
+        (now, book, agent_type),
+    )
     cursor = connection.execute(
         "INSERT INTO agents (type, book, job, owner, status, current_task, started_at, last_active_at)"
         " VALUES (?,?,?,?,'active',?,?,?)",

@@ -125,13 +125,13 @@ def chunks(connection: sqlite3.Connection, book_row: int) -> Iterator[Chunk]:
     return (Chunk(*row) for row in rows)
 
 
-def chunk_texts(connection: sqlite3.Connection, book_row: int) -> list[str]:
-    """The texts of a book's chunks, in order."""
+def chunk_texts(connection: sqlite3.Connection, book_row: int) -> tuple[int, list[str]]:
+    """The row of a book's first chunk, and the texts of all of them, in order."""
     first, count = _chunk_range(connection, book_row)
     rows = connection.execute(
         "SELECT text FROM chunks WHERE id BETWEEN ? AND ? ORDER BY id", (first, first + count - 1)
     )
-    return [row[0] for row in rows]
+    return first, [row[0] for row in rows]
 
 
 def texts_of(connection: sqlite3.Connection, rows: Sequence[int]) -> list[str]:

@@ -38,8 +38,11 @@ class Database:
         status = self._folder.stat()
         return status.st_dev, status.st_ino
 
-    def write(self, operation: Operation[T], *, bulk_bytes: int = 0) -> "Future[T]":
+    def write(self, operation: Operation[T], *, bulk_bytes: int = 0, durable: bool = True) -> "Future[T]":
         """Run `operation` in the writer thread; the future resolves once its effects are durable.
+
+        What may be lost in a power cut, because it would only be done again (a claim, what a scan found), says so and
+        does not wait for the disk.
 
         One that writes much text says how much (`bulk_bytes`): it may wait a second for others like it, until
         `flush`, and those without pass it.
@@ -49,7 +52,7 @@ class Database:
         """
         if self._writer is None:
             raise EnvironmentFault(f"{self.path}: opened read-only, cannot be changed")
-        return self._writer.write(operation, bulk_bytes)
+        return self._writer.write(operation, bulk_bytes=bulk_bytes, durable=durable)
 
     def write_now(self, operation: Operation[T]) -> T:
         """Run `operation` in the writer thread and wait until it is durable."""

@@ -31,6 +31,8 @@ class Known:
     """
     outcome: tuple[str, str]
     """The outcome and reason of its own, empty where it has a book."""
+    missing: bool
+    """It was not there at the last look."""
 
 
 def root_id(connection: sqlite3.Connection, path: bytes) -> int:
@@ -121,24 +123,64 @@ def forget_content(connection: sqlite3.Connection, candidate: Candidate, outcome
         )
 
 
-def mark_absent(connection: sqlite3.Connection, root: bytes, job: int) -> int:
-    """Record that files below a completely listed root were not there in this job. Returns: how many.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A path at which a book was seen, with its row."""
+
+    id: int
+    book_row: int
+    path: bytes
+
+
+def twin(connection: sqlite3.Connection, candidate: Candidate) -> Place | None:
+    """A known file of another path that is this one: renamed, moved within its file system, or a hard link."""
+    row = connection.execute(
+        f"{_PLACES} WHERE files.inode = ? AND files.device = ? AND files.size = ? AND files.mtime_ns = ?"
+        " AND files.book IS NOT NULL LIMIT 1",
+        (_signed(candidate.inode), _signed(candidate.device), candidate.size, candidate.mtime_ns),
+    ).fetchone()
+    return _place(row) if row else None
+
+
+def places_of(connection: sqlite3.Connection, book_row: int) -> list[Place]:
+    """Every path of a book, those that are missing too, the first known one first."""
+    return [_place(row) for row in connection.execute(f"{_PLACES} WHERE files.book = ? ORDER BY files.id", (book_row,))]
+
+
+def move(connection: sqlite3.Connection, file_id: int, candidate: Candidate, job: int) -> None:
+    """Record that a file lies at another path now."""
+    connection.execute(
+        "UPDATE files SET root=?, path=?, size=?, mtime_ns=?, device=?, inode=?, seen_job=max(seen_job, ?),"
+        " missing_since=NULL WHERE id=?",
+        (
+            root_id(connection, candidate.root),
+            candidate.path,
+            candidate.size,
+            candidate.mtime_ns,
+            _signed(candidate.device),
+            _signed(candidate.inode),
+            job,
+            file_id,
+        ),
+    )
+
+
+def mark_absent(connection: sqlite3.Connection, root: bytes, job: int) -> list[bytes]:
+    """Record that files below a completely listed root were not there in this job. Returns: their paths.
 
     A listing without any file says that a disk is not mounted, rather than that everything was deleted.
     """
-    now = time.time()
-    gone = [
-        file_id
-        for root_path, path, file_id, seen in connection.execute(
-            "SELECT roots.path, files.path, files.id, seen_job FROM files JOIN roots ON roots.id = files.root"
-            " WHERE missing_since IS NULL"
-        )
-        if seen < job
-        and _below(root, _join(root_path, path)) is not None
-        and not os.path.lexists(_join(root_path, path))  # else a selection left it out
-    ]
-    connection.executemany("UPDATE files SET missing_since = ? WHERE id = ?", ((now, file_id) for file_id in gone))
-    return len(gone)
+    return _mark_missing(connection, root, "seen_job < ?", (job,))
+
+
+def mark_gone(connection: sqlite3.Connection, path: bytes) -> list[bytes]:
+    """Record that a path, a file's or a folder's, is not there any more. Returns: the files that went."""
+    return _mark_missing(connection, path, "1", ())
+
+
+def sweep(connection: sqlite3.Connection, before: float) -> int:
+    """Forget paths that are missing since before a time. Returns: how many."""
+    return connection.execute("DELETE FROM files WHERE missing_since < ?", (before,)).rowcount
 
 
 def outcomes(
@@ -164,7 +206,6 @@ def reason_counts(connection: sqlite3.Connection, job: int | None = None) -> dic
 # A file has an outcome of its own, or shares its book's. The first path of a book bears the book's outcome,
 # the others are duplicates. In a job, what was decided in an earlier one is `unchanged`.
 _OUTCOMES = f"""
-WITH firsts AS (SELECT book, min(id) AS id FROM files WHERE missing_since IS NULL GROUP BY book)
 SELECT root_path, path,
        CASE WHEN :job IS NOT NULL AND decided < :job THEN 'unchanged' ELSE outcome END,
        reason, detail, sha256, CASE WHEN :job IS NOT NULL AND decided < :job THEN 0 ELSE seconds END
@@ -172,25 +213,27 @@ FROM (
     SELECT roots.path AS root_path, files.path AS path, books.sha256 AS sha256,
            coalesce(books.seconds, 0) AS seconds,
            CASE WHEN files.outcome <> '' THEN files.outcome
-                WHEN firsts.id IS NOT NULL AND firsts.id <> files.id THEN 'duplicate'
+                WHEN files.id <> first THEN 'duplicate'
                 WHEN books.status IN ('waiting', 'pending') THEN 'waiting'
                 WHEN books.status IN ('removed', 'cancelled') THEN 'skipped'
                 ELSE coalesce(books.status, 'waiting') END AS outcome,
            CASE WHEN files.outcome <> '' THEN files.reason
-                WHEN firsts.id IS NOT NULL AND firsts.id <> files.id THEN substr(books.sha256, 1, 12)
+                WHEN files.id <> first THEN substr(books.sha256, 1, 12)
                 WHEN books.status = 'waiting' THEN 'approval'
                 WHEN books.status IN ('removed', 'cancelled') THEN books.status
                 WHEN books.status = 'pending' THEN 'queued'
                 ELSE coalesce(books.reason, '') END AS reason,
            CASE WHEN files.outcome <> '' THEN files.detail ELSE coalesce(books.detail, '') END AS detail,
-           CASE WHEN files.outcome <> '' OR (firsts.id IS NOT NULL AND firsts.id <> files.id)
+           CASE WHEN files.outcome <> '' OR coalesce(files.id <> first, 0)
                      OR books.status = 'removed' THEN files.outcome_job
                 WHEN books.status = 'pending' THEN :job
                 ELSE max(files.outcome_job * (books.status = 'waiting'), coalesce(books.outcome_job, files.outcome_job))
            END AS decided
-    FROM files JOIN roots ON roots.id = files.root LEFT JOIN books ON books.id = files.book
-         LEFT JOIN firsts ON firsts.book = files.book
-    WHERE files.missing_since IS NULL AND (:job IS NULL OR {IN_JOB})
+    FROM (
+        SELECT *, (SELECT min(id) FROM files AS others
+                   WHERE others.book = files.book AND others.missing_since IS NULL) AS first
+        FROM files WHERE missing_since IS NULL AND (:job IS NULL OR {IN_JOB})
+    ) AS files JOIN roots ON roots.id = files.root LEFT JOIN books ON books.id = files.book
 )
 ORDER BY root_path, path
 """
@@ -206,6 +249,42 @@ def _bequeath_failure(connection: sqlite3.Connection, found: Known, book_row: in
     )
 
 
+_PLACES = "SELECT files.id, files.book, roots.path, files.path FROM files JOIN roots ON roots.id = files.root"
+
+
+def _place(row: tuple[int, int, bytes, bytes]) -> Place:
+    return Place(row[0], row[1], _join(row[2], row[3]))
+
+
+def _mark_missing(
+    connection: sqlite3.Connection, top: bytes, condition: str, values: tuple[object, ...]
+) -> list[bytes]:
+    rows = connection.execute(
+        "SELECT roots.path, files.path, files.id, files.device FROM files JOIN roots ON roots.id = files.root"
+        f" WHERE missing_since IS NULL AND {condition}",
+        values,
+    ).fetchall()
+    gone = {}
+    for root, path, file_id, device in rows:
+        whole = _join(root, path)
+        if (whole == top or _below(top, whole) is not None) and _is_gone(whole, _unsigned(device)):
+            gone[file_id] = whole
+    now = time.time()
+    connection.executemany("UPDATE files SET missing_since = ? WHERE id = ?", ((now, file_id) for file_id in gone))
+    return list(gone.values())
+
+
+def _is_gone(path: bytes, device: int) -> bool:
+    """Whether a file was deleted, rather than left out by a selection or on a disk that is not mounted now."""
+    if os.path.lexists(path):
+        return False
+    folder = os.path.dirname(path)
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    # A mount point without its disk is an empty folder of another file system.
+    return os.stat(folder).st_dev == device or bool(os.listdir(folder))
+
+
 def _known_one(
     connection: sqlite3.Connection, roots: Sequence[tuple[bytes, int]], candidate: Candidate
 ) -> Known | None:
@@ -215,12 +294,14 @@ def _known_one(
         if below is None:
             continue
         row = connection.execute(
-            "SELECT id, book, size, mtime_ns, inode, outcome, reason FROM files WHERE root = ? AND path = ?",
+            "SELECT id, book, size, mtime_ns, inode, outcome, reason, missing_since FROM files"
+            " WHERE root = ? AND path = ?",
             (root, below),
         ).fetchone()
         if row:
             unmoved = (row[2], row[3], row[4]) == (candidate.size, candidate.mtime_ns, _signed(candidate.inode))
-            return Known(row[0], row[1], unmoved and (row[1] is not None or row[5] == "skipped"), (row[5], row[6]))
+            same = unmoved and (row[1] is not None or row[5] == "skipped")
+            return Known(row[0], row[1], same, (row[5], row[6]), row[7] is not None)
     return None
 
 

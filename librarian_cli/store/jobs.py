@@ -66,6 +66,12 @@ def close(connection: sqlite3.Connection, job: int, outcomes: Mapping[str, int])
     )
 
 
+def drop(connection: sqlite3.Connection, job: int) -> None:
+    """Forget a request that found nothing to do."""
+    connection.execute("DELETE FROM activity WHERE job = ? AND action = 'job.started'", (job,))
+    connection.execute("DELETE FROM jobs WHERE id = ?", (job,))
+
+
 def set_scope(connection: sqlite3.Connection, job: int, roots: Sequence[bytes]) -> None:
     """Record which files a job looks at: those that are one of `roots` or lie below it, under any stored root."""
     stored = connection.execute("SELECT path, id FROM roots").fetchall()

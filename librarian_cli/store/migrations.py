@@ -88,6 +88,7 @@ CREATE TABLE files (
 );
 CREATE INDEX files_by_book ON files (book);
 CREATE INDEX files_by_job ON files (seen_job);
+CREATE INDEX files_by_inode ON files (inode);
 
 CREATE TABLE tasks (
     id INTEGER PRIMARY KEY,
@@ -99,6 +100,7 @@ CREATE TABLE tasks (
     order_key REAL NOT NULL,
     order_group TEXT NOT NULL DEFAULT '',
     concurrency_group TEXT NOT NULL DEFAULT '',
+    mix INTEGER NOT NULL DEFAULT 0,
     cost REAL NOT NULL DEFAULT 0,
     run_at REAL NOT NULL DEFAULT 0,
     alone INTEGER NOT NULL DEFAULT 0,
@@ -119,8 +121,8 @@ CREATE TABLE tasks (
 );
 CREATE UNIQUE INDEX tasks_by_book ON tasks (book, stage) WHERE book IS NOT NULL;
 CREATE UNIQUE INDEX tasks_of_library ON tasks (stage) WHERE book IS NULL;
-CREATE INDEX tasks_ready ON tasks (stage, alone, order_key, cost DESC) WHERE state = 'ready';
-CREATE INDEX tasks_leased ON tasks (owner, stage) WHERE state = 'leased';
+CREATE INDEX tasks_ready ON tasks (stage, alone, order_key, mix) WHERE state = 'ready';
+CREATE INDEX tasks_leased ON tasks (queue, book) WHERE state = 'leased';
 CREATE INDEX tasks_unfinished ON tasks (book) WHERE state IN ('waiting', 'ready', 'leased');
 CREATE INDEX tasks_of_group ON tasks (order_group, state, book) WHERE order_group <> '' AND state <> 'done';
 
@@ -189,8 +191,9 @@ CREATE TABLE chunks (
 CREATE VIEW chunk_texts AS
     SELECT chunks.id AS id, chunks.book AS book, coalesce(chapters.title, '') AS heading, chunks.text AS text
     FROM chunks LEFT JOIN chapters ON chapters.book = chunks.book AND chapters.number = chunks.chapter;
+-- A posting names its column, in two bytes, unless that is the first: it has to be the one that holds the words.
 CREATE VIRTUAL TABLE chunks_fts USING fts5 (
-    heading, text, content='chunk_texts', content_rowid='id', tokenize='porter unicode61'
+    text, heading, content='chunk_texts', content_rowid='id', tokenize='porter unicode61'
 );
 -- A commit's words fit in memory and become one segment; at the default of 1 MB it would leave several to merge.
 INSERT INTO chunks_fts (chunks_fts, rank) VALUES ('hashsize', 16777216);
@@ -296,18 +299,7 @@ CREATE VIEW memory_librarian_log AS
     FROM activity;
 """
 
-_M002_TEXT_FIRST = """
--- A posting names its column, in two bytes, unless that is the first: it has to be the one that holds the words.
-DROP TABLE chunks_fts;
-CREATE VIRTUAL TABLE chunks_fts USING fts5 (
-    text, heading, content='chunk_texts', content_rowid='id', tokenize='porter unicode61'
-);
-INSERT INTO chunks_fts (chunks_fts, rank) VALUES ('hashsize', 16777216);
-INSERT INTO chunks_fts (chunks_fts, rank) VALUES ('automerge', 8);
-INSERT INTO chunks_fts (chunks_fts) VALUES ('rebuild');
-"""
-
-MIGRATIONS: tuple[tuple[str, str], ...] = (("m001_first", _M001_FIRST), ("m002_text_first", _M002_TEXT_FIRST))
+MIGRATIONS: tuple[tuple[str, str], ...] = (("m001_first", _M001_FIRST),)
 
 
 def apply(connection: sqlite3.Connection, backups: Path, migrations: tuple[tuple[str, str], ...] = MIGRATIONS) -> None:

@@ -39,12 +39,19 @@ def end(
     )
 
 
+def end_all(connection: sqlite3.Connection, owner: str, ending: str) -> None:
+    """Record how every run of a process ended of which that was not recorded yet."""
+    connection.execute(
+        "UPDATE jobs SET ended_at = ?, ending = ? WHERE owner = ? AND ending = ''", (time.time(), ending, owner)
+    )
+
+
 def set_exit_code(connection: sqlite3.Connection, job: int, code: int) -> None:
     """Record with what a run's process exits."""
     connection.execute("UPDATE jobs SET exit_code = ? WHERE id = ?", (code, job))
 
 
-def count_book(connection: sqlite3.Connection, job: int, verdict_before: str) -> None:
+def count_book(connection: sqlite3.Connection, job: int | None, verdict_before: str) -> None:
     """Count a book that is complete now, unless it was before: as new, or as recovered."""
     if verdict_before == "failed":
         connection.execute("UPDATE jobs SET recovered = recovered + 1 WHERE id = ?", (job,))

@@ -79,9 +79,10 @@ def add(
     now = time.time()
     priority, order_key = _place(connection, job, now)
     connection.executemany(
-        "INSERT INTO tasks (book, stage, job, state, priority, order_key, cost, created_at) VALUES (?,?,?,?,?,?,?,?)",
+        "INSERT INTO tasks (book, stage, job, state, priority, order_key, mix, cost, created_at)"
+        " VALUES (?,?,?,?,?,?,?,?,?)",
         (
-            (book_row, stage, job, "waiting" if first else "ready", priority, order_key, cost, now)
+            (book_row, stage, job, "waiting" if first else "ready", priority, order_key, _mix(book_row), cost, now)
             for stage, first in needs.items()
         ),
     )
@@ -103,16 +104,20 @@ def set_groups(
     )
 
 
-def add_library_task(connection: sqlite3.Connection, stage: str, job: int) -> None:
-    """File a task of the whole library, or make it ready again."""
+def add_library_task(connection: sqlite3.Connection, stage: str, job: int) -> bool:
+    """File a task of the whole library, or make it ready again. Returns: False where it waits or runs already."""
+    row = connection.execute("SELECT id, state FROM tasks WHERE book IS NULL AND stage = ?", (stage,)).fetchone()
+    if row and row[1] in ("ready", "leased"):
+        return False
+    if row:
+        _reopen(connection, [row[0]], "ready", job)
+        return True
     now = time.time()
     connection.execute(
-        "INSERT OR IGNORE INTO tasks (book, stage, job, state, priority, order_key, created_at)"
-        " VALUES (NULL,?,?,'ready',?,?,?)",
+        "INSERT INTO tasks (book, stage, job, state, priority, order_key, created_at) VALUES (NULL,?,?,'ready',?,?,?)",
         (stage, job, PRIORITIES["medium"], now, now),
     )
-    rows = connection.execute("SELECT id FROM tasks WHERE book IS NULL AND stage = ?", (stage,)).fetchall()
-    _reopen(connection, [row[0] for row in rows], "ready", job)
+    return True
 
 
 def claim(
@@ -236,6 +241,11 @@ def all_done(connection: sqlite3.Connection, book_row: int) -> bool:
     return bool(row[0] == 0)
 
 
+def passed(connection: sqlite3.Connection, book_row: int, stages: Sequence[str]) -> bool:
+    """Whether a book has passed all of these stages."""
+    return len(_ids(connection, book_row, stages, ("done",))) == len(stages)
+
+
 def rerun(connection: sqlite3.Connection, book_row: int, stage: str, dependents: Sequence[str], job: int) -> bool:
     """Run a stage of a book again, and what depends on it. Returns: False while it is under way already."""
     if _ids(connection, book_row, (stage, *dependents), ("leased",)):
@@ -322,6 +332,21 @@ def states(connection: sqlite3.Connection, book_row: int) -> dict[str, str]:
     return dict(rows.fetchall())
 
 
+def marks(connection: sqlite3.Connection, book_row: int) -> list[tuple[str, str, str]]:
+    """(stage, state, fingerprint) of each stage of a book, in the order of the pipeline."""
+    rows = connection.execute("SELECT stage, state, fingerprint FROM tasks WHERE book = ? ORDER BY id", (book_row,))
+    return rows.fetchall()
+
+
+def unfinished_books(connection: sqlite3.Connection) -> list[int]:
+    """Rows of every book that has not passed all stages, whoever filed it."""
+    rows = connection.execute(
+        "SELECT DISTINCT book FROM tasks WHERE state IN ('waiting', 'ready', 'leased') AND book IS NOT NULL"
+        " ORDER BY book"
+    )
+    return [row[0] for row in rows]
+
+
 def latest_job(connection: sqlite3.Connection, book_row: int) -> int | None:
     """The job that last wanted anything of a book."""
     row = connection.execute("SELECT max(job) FROM tasks WHERE book = ?", (book_row,)).fetchone()
@@ -382,7 +407,7 @@ def _choose(connection: sqlite3.Connection, want: Want, caps: Caps, *, alone: bo
     full = [group for group, books in busy.items() if books >= caps.groups.get(group, 1)]
     rows = connection.execute(
         "SELECT id, cost, concurrency_group FROM tasks WHERE state='ready' AND stage=? AND alone=? AND run_at<=?"
-        " AND concurrency_group NOT IN (SELECT value FROM json_each(?)) ORDER BY order_key, cost DESC LIMIT ?",
+        " AND concurrency_group NOT IN (SELECT value FROM json_each(?)) ORDER BY order_key, mix LIMIT ?",
         (want.stage, alone, time.time(), json.dumps(full), want.count),
     ).fetchall()
     chosen, seconds = [], 0.0
@@ -469,6 +494,15 @@ def _move(connection: sqlite3.Connection, ids: Sequence[int], before: str, after
 def _ids(connection: sqlite3.Connection, book_row: int, stages: Sequence[str], states: Sequence[str]) -> list[int]:
     rows = connection.execute("SELECT id, stage, state FROM tasks WHERE book = ?", (book_row,))
     return [row[0] for row in rows if row[1] in stages and row[2] in states]
+
+
+def _mix(book_row: int) -> int:
+    """A place within a job that keeps like from following like: a folder holds books of one kind.
+
+    Long PDFs keep the workers busy and plain text the writer; side by side neither waits for the other.
+    Source: Knuth, The Art of Computer Programming 3, 6.4 (Fibonacci hashing).
+    """
+    return book_row * 2654435769 & 0xFFFFFFFF
 
 
 def _place(connection: sqlite3.Connection, job: int, now: float) -> tuple[int, float]:

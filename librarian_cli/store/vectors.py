@@ -42,11 +42,12 @@ def activate(connection: sqlite3.Connection, basis: str, chunks_at_fit: int) -> 
     connection.execute("DELETE FROM vectors WHERE basis <> ?", (basis,))
 
 
-def save(connection: sqlite3.Connection, basis: str, rows: Iterable[tuple[int, bytes]]) -> None:
-    """Store (book_row, codes) pairs made with one basis."""
+def save(connection: sqlite3.Connection, basis: str, rows: Iterable[tuple[int, int, bytes]]) -> None:
+    """Store (book_row, first chunk, codes) made with one basis, of books that were not cut anew meanwhile."""
     connection.executemany(
-        "INSERT OR REPLACE INTO vectors (book, basis, codes) VALUES (?,?,?)",
-        ((book_row, basis, codes) for book_row, codes in rows),
+        "INSERT OR REPLACE INTO vectors (book, basis, codes)"
+        " SELECT id, ?, ? FROM books WHERE id = ? AND first_chunk = ?",
+        ((basis, codes, book_row, first) for book_row, first, codes in rows),
     )
 
 

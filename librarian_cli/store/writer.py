@@ -48,10 +48,10 @@ class Writer:
             self._thread.join()
             raise
 
-    def write(self, operation: Operation[T], bulk_bytes: int) -> "Future[T]":
+    def write(self, operation: Operation[T], *, bulk_bytes: int, durable: bool) -> "Future[T]":
         """Queue an operation."""
         future: Future[T] = Future()
-        self._queue.put(_Request(operation, future, bulk_bytes))
+        self._queue.put(_Request(operation, future, bulk_bytes, durable))
         return future
 
     def flush(self) -> None:
@@ -117,6 +117,7 @@ class Writer:
         """
         try:
             with lock.held():
+                _sync(connection, durable=any(request.durable for request in group))
                 results = _run_together(connection, [request.operation for request in group])
         except BaseException as exc:  # noqa: BLE001  # every waiter of this group must learn of it
             if len(group) > 1 and not isinstance(exc, sqlite3.OperationalError | EnvironmentFault | OSError):
@@ -171,6 +172,7 @@ class _Request:
     operation: Operation[Any]
     future: "Future[Any]"
     bulk_bytes: int = 0
+    durable: bool = True
 
 
 _CLOSE = _Request(lambda connection: None, Future())
@@ -210,6 +212,11 @@ class _Bulk:
         """Take everything out."""
         taken, self._requests, self._chars = self._requests, [], 0
         return taken
+
+
+def _sync(connection: sqlite3.Connection, *, durable: bool) -> None:
+    """Have the next commit wait for the disk, or not: then a later one that does brings it along."""
+    connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
 
 
 def _run_together(connection: sqlite3.Connection, operations: Sequence[Operation[object]]) -> list[object]:

@@ -100,7 +100,9 @@ def test_a_worker_that_is_killed_from_outside_costs_no_book(tmp_path: Path, libr
     for pid in set(running.members()) - {running.process.pid, nursery_of(running.process.pid)}:
         os.kill(pid, signal.SIGKILL)
     assert running.wait().code == 0
-    assert attempts(library) == {"slow": 1}
+    charged = attempts(library)  # a neighbour may have been read at that moment too
+    assert charged["slow"] == 1
+    assert set(charged.values()) == {1}
 
 
 def test_a_killed_nursery_costs_no_book(tmp_path: Path, library: Path, start: Start) -> None:

@@ -40,7 +40,11 @@ RESULTS: tuple[Words, ...] = (
     ("completion", "bash"),
 )
 """Commands that print a result for a library of the samples."""
-SILENT: tuple[Words, ...] = (("ingest", SAMPLES), ("config", "set", "search.limit", "7"))
+SILENT: tuple[Words, ...] = (
+    ("ingest", SAMPLES),
+    ("watch", "--once", "--settle", "0", SAMPLES),
+    ("config", "set", "search.limit", "7"),
+)
 """Commands that print nothing when all is well."""
 NOTICES: tuple[Words, ...] = (
     ("cancel", "1"),  # nothing is left to cancel

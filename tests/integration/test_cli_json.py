@@ -38,6 +38,9 @@ COMMANDS: tuple[tuple[str, Command], ...] = (
     ("ingest", always("ingest", SAMPLES, "--force")),
     ("ingest", always("ingest", "-")),  # an empty list: nothing to do
     ("ingest", always("ingest", SAMPLES, "--max-runtime", "0.001s")),
+    ("ingest-plan", always("ingest", SAMPLES, "--dry-run")),
+    ("ingest-plan", always("ingest", SAMPLES, "--dry-run", "--force")),
+    ("ingest-plan", always("ingest", "-", "--dry-run")),
     ("ingest-filed", always("ingest", SAMPLES, "--no-wait")),
     ("ingest-filed", always("ingest", "-", "--no-wait")),
     ("search", always("search", "tide", "lamp")),
@@ -141,6 +144,20 @@ def test_ingest_json_is_one_document_and_nothing_else(ingested: tuple[Path, Ran]
     ran = ingested[1]
     assert ran.out.count("\n") == 1
     assert ran.err == ""
+
+
+def test_dry_run_json(library: Path, tmp_path: Path) -> None:
+    planned = librarian("ingest", "--dry-run", "--json", SAMPLES, library=library)
+    assert (planned.code, planned.err) == (0, "")
+    assert {name: count for name, count in planned.document["totals"].items() if count} == {
+        "unchanged": 13,
+        "failed": 1,
+    }
+    assert [item["path"] for item in planned.document["files"]] == sorted(
+        item["path"] for item in planned.document["files"]
+    )
+    empty = librarian("ingest", "--dry-run", "--json", make(tmp_path / "books"), library=library).document
+    assert (empty["files"], empty["estimated_seconds"]) == ([], 0)
 
 
 def test_search_json(library: Path) -> None:

@@ -18,6 +18,11 @@ def digest(library: Path) -> Digest:
         return {book.id: _describe(connection, book.id, codes) for book in books.every(connection)}
 
 
+def without_vectors(found: Digest) -> Digest:
+    """Leave out the vectors: their basis depends on which books were there when it was fitted."""
+    return {book: {key: value for key, value in facts.items() if key != "vectors"} for book, facts in found.items()}
+
+
 def _describe(connection: sqlite3.Connection, sha256: str, codes: dict[int, tuple[str, str]]) -> dict[str, object]:
     book = books.find(connection, sha256)
     chunks = [(chunk.start_char, chunk.end_char, chunk.text) for chunk in content.chunks(connection, book.row)]

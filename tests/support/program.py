@@ -35,7 +35,7 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the environment without the settings of whoever runs the tests."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("LIBRARIAN_")}
     ours.pop("FORCE_COLOR", None)
-    return ours | {"LIBRARIAN_CONFIG": os.devnull} | dict(extra or {})
+    return ours | {"LIBRARIAN_CONFIG": os.devnull, "LIBRARIAN_LOG_PATH": os.devnull} | dict(extra or {})
 
 
 def librarian(

@@ -1,5 +1,6 @@
 """A `librarian` that runs beside the test, with all its processes, found by a mark in their environment."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -60,7 +61,8 @@ class Running:
     def end(self) -> None:
         """Kill whatever is left."""
         for pid in self.members():
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # some end with the first
+                os.kill(pid, signal.SIGKILL)
         self.process.wait()
 
     def _is_ours(self, entry: Path) -> bool:

@@ -20,8 +20,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("capacity",),
     ("text",),
     ("readers", "embedders", "store", "discover", "watch"),  # these do not import each other
-    ("stages",),
-    ("search", "check", "control", "details", "status"),
+    ("identify", "stages"),
+    ("search", "check", "control", "details", "plan", "status", "watch_doctor"),
     ("pipeline",),
     ("app", "progress"),
     ("cli", "server"),

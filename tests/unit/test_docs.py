@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from librarian_cli import cli, config
+from librarian_cli import cli, config, plan
 from librarian_cli.cli import ingest
 
 ROOT = Path(__file__).parents[2]
@@ -85,12 +85,17 @@ def test_the_json_page_names_every_command_that_prints_json_and_links_every_sche
     assert printing <= {command for command, *_ in rows}
     assert {" ".join(command.split()[:2]) for command, *_ in rows} & set(everything) == printing
     results = {path for path, command in everything.items() if not isinstance(command, click.Group)}
-    assert results - printing == {"config set", "completion"}, "all others print results"
+    assert results - printing == {"config set", "completion", "watch"}, "all others print results"
 
 
 def test_the_commands_page_explains_no_command_that_is_not_there() -> None:
     titles = re.findall(r"^## ([a-z]+)$", page("commands.md"), re.MULTILINE)
     assert titles == list(cli.COMMANDS)
+
+
+def test_every_action_of_a_plan_is_explained() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|", section(page("commands.md"), "ingest").split("### The plan")[1], re.MULTILINE)
+    assert tuple(rows) == plan.ACTIONS
 
 
 def test_every_option_of_librarian_itself_is_documented() -> None:

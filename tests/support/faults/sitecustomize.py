@@ -1,7 +1,8 @@
 """Makes the reader of plain text misbehave, in every worker of a `librarian` that has this folder on PYTHONPATH.
 
 A text that begins with `FAULT:<kind>` does to its worker what the kind says; `FAULT:peek-<kind>` does it at the first
-look. Each reading is noted in the file that FAULT_LOG names, as lines `begin NAME SECONDS` and `end NAME SECONDS`.
+look; `gate` waits until the file is there that FAULT_GATE names. Each reading is noted in the file that FAULT_LOG
+names, as lines `begin NAME SECONDS` and `end NAME SECONDS`.
 Python imports a module of this name at its start.
 """
 
@@ -57,6 +58,11 @@ def _fail(path: bytes) -> None:
     raise ValueError("a fault in the reader")
 
 
+def _wait_at_gate(path: bytes) -> None:
+    while not Path(os.environ["FAULT_GATE"]).exists():
+        time.sleep(0.01)
+
+
 def _use_memory(path: bytes) -> None:
     bytearray(1 << 40)
 
@@ -69,6 +75,7 @@ _KINDS: Mapping[str, Callable[[bytes], object]] = {
     "hang": lambda _: time.sleep(600),
     "stop": lambda _: os.kill(os.getpid(), signal.SIGSTOP),
     "slow": lambda _: time.sleep(1.0),
+    "gate": _wait_at_gate,
     "grandchild": _leave_a_child,
     "memory": _use_memory,
     "unpicklable": _refuse_to_travel,

@@ -13,8 +13,9 @@ from librarian_cli import discover
 from librarian_cli.config import Config
 from librarian_cli.discover import Selection
 from librarian_cli.events import Bus, Event, FilesFound, StagePlanned
+from librarian_cli.identify import identify
 from librarian_cli.models import Candidate, ReadLimits
-from librarian_cli.pipeline.intake import Intake, Request, identify
+from librarian_cli.pipeline.intake import Intake, Request
 from librarian_cli.stages import STAGES, fingerprints
 from librarian_cli.store import books, files, jobs, tasks
 from librarian_cli.store.database import Database
@@ -251,6 +252,22 @@ def test_force_runs_a_finished_book_again_from_the_stage_that_is_named(scene: Sc
     found = scene.database.reader().execute("SELECT stage, state FROM tasks ORDER BY id").fetchall()
     assert found == [("schema", "done"), ("extract", "done"), ("chunk", "ready"), ("audit", "waiting")]
     assert tasks.unfinished(scene.database.reader(), job) == 1
+
+
+def test_force_leaves_a_book_alone_that_never_came_to_the_stage(scene: Scene) -> None:
+    scene.make("a.txt")
+    scene.scan()
+    states = {"schema": "failed", "extract": "cancelled", "chunk": "cancelled", "audit": "cancelled"}
+    prints = fingerprints(scene.config, failed=True)
+    scene.database.write_now(
+        lambda connection: connection.executemany(
+            "UPDATE tasks SET state = ?, fingerprint = ? WHERE stage = ?",
+            [(state, prints[stage, "txt"], stage) for stage, state in states.items()],
+        )
+    )
+    scene.finish("failed")
+    scene.scan(force="chunk")
+    assert dict(scene.database.reader().execute("SELECT stage, state FROM tasks")) == states
 
 
 def test_a_removed_book_is_ignored_until_it_is_forced(scene: Scene) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from librarian_cli.config import ChunkSettings, Config, Stages
 from librarian_cli.models import BookHeading, Extract
-from librarian_cli.stages import chunk, fingerprints
+from librarian_cli.stages import chunk, fingerprints, ingredients
 from librarian_cli.store import books, content
 from tests.support.stored import add_book
 
@@ -69,3 +69,19 @@ def test_fingerprints_differ_by_stage_and_format_and_are_the_same_every_time() -
     found = fingerprints(Config())
     assert len(set(found.values())) == len(found)
     assert found == fingerprints(Config())
+
+
+def test_the_ingredients_of_a_fingerprint_name_the_setting_that_changed() -> None:
+    smaller = Config(stages=Stages(chunk=ChunkSettings(max_chars=500)))
+    before = ingredients(Config())[fingerprints(Config())["chunk", "txt"]]
+    after = ingredients(smaller)[fingerprints(smaller)["chunk", "txt"]]
+    assert {name for name, value in after.items() if before[name] != value} == {"stages.chunk.max_chars"}
+
+
+def test_every_fingerprint_has_its_ingredients_and_that_of_a_failure_every_limit() -> None:
+    config = Config()
+    found = ingredients(config)
+    assert set(found) == {*fingerprints(config).values(), *fingerprints(config, failed=True).values()}
+    failed = found[fingerprints(config, failed=True)["schema", "pdf"]]
+    assert failed["read.max_document_bytes"] == config.read.max_document_bytes
+    assert failed["stages.extract.memory_mb"] == config.stages.extract.memory_mb

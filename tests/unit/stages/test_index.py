@@ -61,7 +61,9 @@ class Shelf:
         return future
 
     def update(self, *, stop: threading.Event = never) -> int:
-        return index.bring_up_to_date(self.database, self.folder, SETTINGS, self.submit, stop)
+        return index.bring_up_to_date(
+            self.database, self.folder, SETTINGS, submit=self.submit, write=self.database.write_now, stop=stop
+        )
 
     @property
     def reader(self) -> sqlite3.Connection:

@@ -73,7 +73,7 @@ def test_a_deleted_book_leaves_nothing_and_its_neighbour_whole(connection: sqlit
     chapters = (Chapter("Walruses", 1, 0, 40),)
     save_text(connection, row, "walrus " * 30, chapters=chapters, pages=pages, headings=headings)
     save_text(connection, other, "pelican " * 30)
-    vectors.save(connection, "basis", [(row, b"codes")])
+    vectors.save(connection, "basis", [(row, 1, b"codes")])
     content.delete_all(connection, row)
     for table in ("headings", "pages", "sections", "chapters", "extracts", "vectors"):
         assert count(connection, table) == 0

@@ -1,0 +1,97 @@
+"""A watch: batch after batch of changes becomes a job, while the coordinator works on all of them.
+
+Watcher --batches--> thread: a job each, intake --tasks--> coordinator
+                               open jobs  <--reached()----+   closes those that have nothing left
+"""
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import replace
+from functools import partial
+
+from librarian_cli.config import Config
+from librarian_cli.events import Bus
+from librarian_cli.pipeline.coordinator import Coordinator
+from librarian_cli.pipeline.intake import Intake, Request
+from librarian_cli.pipeline.shutdown import Shutdown
+from librarian_cli.store import jobs, tasks
+from librarian_cli.store.database import Database
+from librarian_cli.watch import Batch, Watcher
+
+
+class Watching:
+    """One watch over some roots. `run_intake` has a thread of its own, all else is for the coordinator's."""
+
+    def __init__(
+        self,
+        database: Database,
+        config: Config,
+        bus: Bus,
+        *,
+        coordinator: Coordinator,
+        watcher: Watcher,
+        open_job: Callable[[], int],
+        close_job: Callable[[int], object],
+    ) -> None:
+        self._database = database
+        self._config = config
+        self._bus = bus
+        self._coordinator = coordinator
+        self._watcher = watcher
+        self._open_job = open_job
+        self._close_job = close_job
+        self._filed: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._open: list[int] = []
+        self._indexed = True
+        self._last = 0
+
+    def run_intake(self, request: Request, shutdown: Shutdown, stopped: threading.Event, *, once: bool) -> None:
+        """Make a job of every batch, until it is stopped. Raises: EnvironmentFault: a root cannot be listed."""
+        first = True
+        for batch in self._watcher.batches(stopped, once=once):
+            if shutdown.level:
+                return
+            self._take(batch, replace(request, paths=batch.paths, quiet=not first), shutdown)
+            first = False
+
+    def reached(self, intake: "Future[None]", *, idle: bool) -> bool:
+        """Close jobs that are done, and keep the index up to date. Returns: whether nothing is left to wait for."""
+        while not self._filed.empty():
+            self._open.append(self._filed.get())
+        reader = self._database.reader()
+        done = [job for job in self._open if not tasks.unfinished(reader, job)]
+        for job in done:
+            self._close_job(job)
+            self._open.remove(job)
+        self._take_up_changed()
+        if done or not self._indexed:
+            self._last = max((self._last, *done))
+            self._indexed = not self._coordinator.file_index(self._last, again=bool(done))
+        if intake.done():
+            intake.result()
+        return idle and intake.done() and self._indexed and not self._open and self._filed.empty()
+
+    def _take(self, batch: Batch, request: Request, shutdown: Shutdown) -> None:
+        job = self._open_job()
+        intake = Intake(
+            self._database,
+            self._config,
+            self._bus,
+            job=job,
+            wake=self._coordinator.wake,
+            defer=self._watcher.defer,
+        )
+        intake.run(request, self._coordinator.slots["schema"], lambda: shutdown.level > 0)
+        if intake.has_news or tasks.unfinished(self._database.reader(), job):
+            self._filed.put(job)
+        else:
+            self._database.write_now(partial(jobs.drop, job=job))
+        self._coordinator.wake()
+
+    def _take_up_changed(self) -> None:
+        """Files that changed while they were read settle like any other."""
+        changed, self._coordinator.changed = self._coordinator.changed, []
+        for candidate in changed:
+            self._watcher.touch(candidate.absolute)
