@@ -117,13 +117,12 @@ def test_a_run_that_a_fault_ends_died_with_its_exit_code(tmp_path: Path) -> None
     assert (run["ended"], run["exit_code"], run["failed"]) == ("died", 4, None)
 
 
-@pytest.fixture
-def hung(tmp_path: Path) -> Running:
-    """A run that reads one text for ever, while another waits for it."""
+def start_hung(tmp_path: Path, *words: str) -> Running:
+    """Start a run that reads one text for ever."""
     trees.write_text(tmp_path / "tree" / "a.txt", 1, head="FAULT:hang\n")
     log = tmp_path / "readings"
     env = {"PYTHONPATH": str(FAULTS), "FAULT_LOG": str(log), "LIBRARIAN_LIMITS_GRACE_SECONDS": "0.2"}
-    found = running.start(tmp_path / "run", "ingest", tmp_path / "tree", library=tmp_path / "library", env=env)
+    found = running.start(tmp_path / "run", *words, tmp_path / "tree", library=tmp_path / "library", env=env)
     wait_until(lambda: log.exists() and "begin a.txt" in log.read_text(), 30.0, lambda: found.err)
     return found
 
@@ -131,10 +130,8 @@ def hung(tmp_path: Path) -> Running:
 @pytest.mark.parametrize(
     ("signum", "ended", "code"), [(signal.SIGKILL, "died", None), (signal.SIGTERM, "interrupted", 143)]
 )
-def test_a_run_is_running_until_a_signal_ends_it(
-    tmp_path: Path, hung: Running, signum: int, ended: str, code: int | None
-) -> None:
-    library = tmp_path / "library"
+def test_a_run_is_running_until_a_signal_ends_it(tmp_path: Path, signum: int, ended: str, code: int | None) -> None:
+    library, hung = tmp_path / "library", start_hung(tmp_path, "ingest")
     try:
         (run,) = runs_of(library)
         assert (run["ended"], run["ended_at"], run["seconds"], run["exit_code"]) == ("running", None, None, None)
@@ -148,3 +145,17 @@ def test_a_run_is_running_until_a_signal_ends_it(
     assert librarian("ingest", tmp_path / "tree", library=library).code == 0
     assert [item["ended"] for item in runs_of(library)] == [ended, "done"]
     assert runs_of(library)[1]["new"] == 1
+
+
+def test_batches_of_a_watch_are_runs_too(tmp_path: Path) -> None:
+    library, hung = tmp_path / "library", start_hung(tmp_path, "watch", "--settle", "0")
+    try:
+        assert [(run["command"], run["ended"]) for run in runs_of(library)] == [("watch", "running")]
+        hung.signal(signal.SIGTERM)
+        hung.wait(20)
+    finally:
+        hung.end()
+    assert librarian("watch", "--once", "--settle", "0", tmp_path / "tree", library=library).code == 0
+    first, second = runs_of(library)
+    assert (first["ended"], first["exit_code"], first["new"]) == ("interrupted", None, 0)
+    assert (second["command"], second["ended"], second["new"]) == ("watch", "done", 1)
