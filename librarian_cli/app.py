@@ -12,8 +12,8 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -22,18 +22,20 @@ from librarian_cli import capacity, control, details, plan, status
 from librarian_cli.check import CheckResult, check
 from librarian_cli.config import Config
 from librarian_cli.details import BookDetails
+from librarian_cli.errors import LibrarianError, LibraryLocked
 from librarian_cli.events import Bus, FileRefused, Notice, RunEnded
 from librarian_cli.hooks import Hooks
 from librarian_cli.models import PRIORITIES, Book, FileOutcome, Hit
 from librarian_cli.search import Query, search
 from librarian_cli.stages import QUEUES, ingredients
 from librarian_cli.status import Status
-from librarian_cli.store import activity, agents, books, content, files, fingerprints, jobs, tasks, untouched
+from librarian_cli.store import activity, agents, books, content, files, fingerprints, jobs, runs, tasks, untouched
 from librarian_cli.store.activity import Entry
 from librarian_cli.store.agents import Agent, Totals
 from librarian_cli.store.connections import fault_of
 from librarian_cli.store.database import Database
 from librarian_cli.store.jobs import Job, JobBook
+from librarian_cli.store.runs import Run
 
 if TYPE_CHECKING:
     from librarian_cli.pipeline.coordinator import Coordinator
@@ -49,7 +51,7 @@ _FOLLOW_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class IngestResult:
-    """What one ingest did. `interrupted` is True where a signal ended it before all was done."""
+    """What one ingest did, and which of the two ended it before all was done: a signal, or the end of its time."""
 
     job: int
     seconds: float
@@ -59,6 +61,12 @@ class IngestResult:
     chunks: int
     text_bytes: int
     interrupted: bool
+    out_of_time: bool = False
+
+    @property
+    def ending(self) -> str:
+        """How it ended: done, interrupted or out-of-time."""
+        return "interrupted" if self.interrupted else "out-of-time" if self.out_of_time else "done"
 
     @property
     def outcomes(self) -> dict[str, int]:
@@ -104,10 +112,12 @@ class Librarian:
         started = time.monotonic()
         shutdown = shutdown or Shutdown()
         with self._hooks(shutdown):
-            with self._at_work("ingest", request, jobs=jobs, pools=pools) as (coordinator, owner):
+            with self._at_work("ingest", request, jobs=jobs, pools=pools) as (coordinator, owner), ExitStack() as stack:
                 job = self._open_job("ingest", owner.name, request.priority)
+                stack.push(partial(self._record_fault, job))
                 self._run(coordinator, job, owner=owner, shutdown=shutdown, request=request)
-            return self._close_job(job, started, interrupted=shutdown.level > 0)
+            late = shutdown.out_of_time and shutdown.signal is None
+            return self._close_job(job, started, interrupted=shutdown.level > 0 and not late, out_of_time=late)
 
     def watch(
         self, request: "Request", *, jobs: int | None = None, shutdown: "Shutdown | None" = None, once: bool = False
@@ -144,6 +154,7 @@ class Librarian:
             )
             intake = scanner.submit(watching.run_intake, request, shutdown, stopped, once=once)
             coordinator.run(owner, shutdown, partial(watching.reached, intake))
+            self._writable().write_now(partial(runs.end_all, owner=owner.name, ending="interrupted"))
         return outcomes
 
     def enqueue(self, request: "Request") -> int:
@@ -190,6 +201,12 @@ class Librarian:
         """
         return details.text(self._readable(), prefix, chapter=chapter, page=page)
 
+    def totals(self) -> tuple[int, int, int]:
+        """Books, passages and bytes of text in the whole library; zeros where there is none yet."""
+        if not (self._folder / "library.db").exists():
+            return 0, 0, 0
+        return books.totals(self._readable())
+
     def files(self, *, outcome: str | None = None, job: int | None = None) -> Iterator[FileOutcome]:
         """What became of each file, by path: as it stands, or in one job."""
         return files.outcomes(self._readable(), job=job, outcome=outcome)
@@ -228,6 +245,20 @@ class Librarian:
         """One job with its books. Raises: UsageError: there is none of that number."""
         reader = self._readable()
         return jobs.get(reader, number), list(jobs.books_of(reader, number))
+
+    def runs(self, limit: int = 20) -> list[Run]:
+        """The latest runs, newest first; `ending` is never empty, but may be running."""
+        from librarian_cli.pipeline.leases import is_alive
+
+        def told(run: Run) -> Run:
+            alive = not run.ending and is_alive(self._folder / "owners", run.owner)
+            return replace(run, ending=run.ending or ("running" if alive else "died"))
+
+        return [told(run) for run in runs.every(self._readable(), limit)]
+
+    def record_exit(self, job: int, code: int) -> None:
+        """Note in the ledger of runs with what the process of a job's run exits."""
+        self._writable().write_now(partial(runs.set_exit_code, job=job, code=code))
 
     def agents(self, *, statuses: Sequence[str] = (), limit: int = 50) -> list[Agent]:
         """The latest agents, newest first."""
@@ -284,7 +315,9 @@ class Librarian:
 
         return self._writable().write_now(operation)
 
-    def _close_job(self, job: int, started: float, *, interrupted: bool = False) -> IngestResult:
+    def _close_job(
+        self, job: int, started: float, *, interrupted: bool = False, out_of_time: bool = False
+    ) -> IngestResult:
         database = self._writable()
         sweep_before = time.time() - 86_400 * self.config.ingest.sweep_days
         database.write_now(partial(_forget_orphans, sweep_before=sweep_before))
@@ -295,6 +328,7 @@ class Librarian:
             files.reason_counts(reader, job),
             *books.totals(reader),
             interrupted=interrupted,
+            out_of_time=out_of_time,
         )
         database.write_now(partial(_close_job, result=result))
         history = self.config.history
@@ -304,7 +338,7 @@ class Librarian:
         for item in files.outcomes(reader, job=job, outcome="failed"):
             if item.book is None:
                 self.bus.publish(FileRefused(job, os.fsdecode(item.path), item.reason))
-        self.bus.publish(RunEnded(job, result.outcomes, result.seconds, interrupted))
+        self.bus.publish(RunEnded(job, result.outcomes, result.seconds, interrupted or out_of_time))
         return result
 
     @contextmanager
@@ -335,6 +369,17 @@ class Librarian:
             "reason": book.reason,
             "trust_score": book.trust_score,
         }
+
+    def _record_fault(
+        self, job: int, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Note that a run died of a fault, where the library still takes notes."""
+        if not isinstance(value, Exception) or isinstance(value, LibraryLocked):
+            return
+        code = value.exit_code if isinstance(value, LibrarianError) else 1
+        with suppress(LibrarianError, sqlite3.Error):
+            self._writable().write_now(partial(runs.end, job=job, ending="died"))
+            self.record_exit(job, code)
 
     def _log_worker(self, pool: str, event: "WorkerEvent") -> None:
         operation = partial(
@@ -425,7 +470,9 @@ def _forget_orphans(connection: sqlite3.Connection, *, sweep_before: float) -> N
 
 
 def _close_job(connection: sqlite3.Connection, *, result: IngestResult) -> None:
-    if not result.interrupted:  # else the next process closes it once all is done
+    counts = result.outcomes
+    runs.end(connection, result.job, result.ending, failed=counts["failed"], unchanged=counts["unchanged"])
+    if result.ending == "done":  # else the next process closes it once all is done
         jobs.close(connection, result.job, result.outcomes)
         activity.record(connection, "job.finished", job=result.job, outcomes=result.outcomes)
     jobs.close_unattended(connection)

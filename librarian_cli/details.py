@@ -46,7 +46,8 @@ def text(reader: sqlite3.Connection, prefix: str, *, chapter: int | None = None,
     name, _, span = prefix.partition(":")
     found = read(reader, books.find(reader, name))
     if found.book.first_chunk is None:
-        raise UsageError(f"{name}: this book holds no text ({found.book.status}:{found.book.reason})")
+        state = ":".join(filter(None, (found.book.status, found.book.reason)))
+        raise UsageError(f"{name}: this book holds no text ({state}); see `librarian show {name}`")
     whole = content.text(reader, found.book.row)
     start, end = _span(found, span, chapter, page)
     return whole[start:end]

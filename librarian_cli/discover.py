@@ -252,7 +252,7 @@ class _Chooser:
                 self._ignores.append((prefix, _compile(lines)))
             except UsageError as exc:
                 path = os.fsdecode(os.path.join(self._root, prefix, IGNORE_FILE))
-                raise UsageError(f"{path}: {exc}; mend that line") from exc
+                raise UsageError(f"{path}: {exc}") from exc
 
     def wants_folder(self, path: bytes) -> bool:
         return self._visible(path) and not self._ignored(path + b"/")
@@ -277,7 +277,7 @@ def _compile(patterns: Sequence[str]) -> "GitIgnoreSpec":
     try:
         return pathspec.GitIgnoreSpec.from_lines(patterns)
     except ValueError as exc:
-        raise UsageError(f"not a usable pattern: {exc}") from exc
+        raise UsageError(f"not a usable pattern: {exc}; write it as in a .gitignore") from exc
 
 
 def _stat_at(root: bytes, path: bytes, name: bytes, descriptor: int) -> Candidate | None:

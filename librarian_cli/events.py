@@ -67,7 +67,7 @@ class FileRefused:
 
 @dataclass(frozen=True, slots=True)
 class RunEnded:
-    """A run is over, and its results are stored. `outcomes` counts its files; `interrupted` says a signal ended it."""
+    """A run is over and stored. `outcomes` counts its files; `interrupted`: something is left to do."""
 
     job: int
     outcomes: Mapping[str, int]

@@ -16,10 +16,11 @@ _FORMAT = "{desc:<8}{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} {unit} [{elaps
 
 
 class Progress:
-    """Shows bars while its block runs, where `shown`; else only notices pass."""
+    """Shows bars while its block runs, where `shown`; else only notices pass, and where `quiet` not even those."""
 
-    def __init__(self, bus: Bus, *, shown: bool) -> None:
+    def __init__(self, bus: Bus, *, shown: bool, quiet: bool = False) -> None:
         self._shown = shown
+        self._quiet = quiet
         self._lock = threading.Lock()  # guards the bars: events come from several threads
         self._bars: dict[str, Any] = {}
         self._megabytes = 0.0
@@ -57,7 +58,8 @@ class Progress:
     def _take(self, event: Event) -> None:
         with self._lock:
             if isinstance(event, Notice):
-                self._say(event.text)
+                if not self._quiet:
+                    self._say(event.text)
             elif self._bars:
                 self._show(event)
 

@@ -66,10 +66,10 @@ def search(connection: sqlite3.Connection, query: Query, folder: Path, vector_we
 def terms(text: str) -> list[str]:
     """Split a query into words; stop words go where others remain. Raises: UsageError."""
     if len(text) > _MAX_QUERY_CHARS:
-        raise UsageError(f"the query has {len(text)} characters; at most {_MAX_QUERY_CHARS} are allowed")
+        raise UsageError(f"the query has {len(text)} characters; at most {_MAX_QUERY_CHARS} are allowed, so shorten it")
     words = _TERM.findall(text.lower())
     if not words:
-        raise UsageError("the query has no words to search for")
+        raise UsageError("the query has no words to search for; write at least one")
     telling = [word for word in words if word not in language.STOP_WORDS["en"]]
     return (telling or words)[:_MAX_TERMS]
 

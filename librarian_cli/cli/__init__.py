@@ -4,13 +4,13 @@ Commands are imported when they are asked for, and their bodies import the rest,
 """
 
 import importlib
-import os
 import sys
 from typing import Any
 
 import click
 
 from librarian_cli import __version__
+from librarian_cli.cli import streams
 from librarian_cli.cli.context import Settings
 from librarian_cli.errors import LibrarianError
 
@@ -25,6 +25,7 @@ COMMANDS = {
     "remove": "books",
     "status": "monitor",
     "jobs": "monitor",
+    "runs": "runs",
     "agents": "monitor",
     "activity": "monitor",
     "pause": "control",
@@ -34,6 +35,7 @@ COMMANDS = {
     "prioritise": "control",
     "check": "library",
     "config": "config",
+    "completion": "completion",
 }
 """Command -> module of this package that defines it, in the order in which help lists them."""
 
@@ -57,6 +59,7 @@ class _Group(click.Group):
         return command
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
+        streams.require_open()
         try:
             return super().main(*args, **kwargs)
         except LibrarianError as exc:
@@ -64,25 +67,23 @@ class _Group(click.Group):
 
             click.echo(f"librarian: {render.escape(str(exc))}", err=True)
             sys.exit(exc.exit_code)
+        except Exception:  # noqa: BLE001  # whatever is left is a fault of ours, which a person can only report
+            import traceback
+
+            traceback.print_exc()
+            click.echo("librarian: this is a fault of Librarian; please report it with the lines above", err=True)
+            sys.exit(1)
 
     def invoke(self, ctx: click.Context) -> Any:
-        # Here, because click's own `main` ends a broken pipe with 1, and what is buffered breaks only at exit.
-        try:
-            try:
-                return super().invoke(ctx)
-            finally:
-                sys.stdout.flush()
-        except BrokenPipeError:
-            # The reader of our output has had enough. Python would complain once more when it flushes at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(0)
+        with streams.guarded():
+            return super().invoke(ctx)
 
 
 @click.group(
     cls=_Group, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
 @click.option("--library", metavar="PATH", help="The library's folder. [env: LIBRARIAN_LIBRARY]")
-@click.option("-q", "--quiet", is_flag=True, help="Print results and errors only.")
+@click.option("-q", "--quiet", is_flag=True, help="Print results, failures and errors only.")
 @click.option("-v", "--verbose", count=True, help="Say more; twice for debugging.")
 @click.version_option(__version__, "-V", "--version", prog_name="librarian")
 @click.pass_context

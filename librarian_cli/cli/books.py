@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from librarian_cli.cli import complete
 from librarian_cli.cli.context import Settings, json_option, pass_settings
 
 if TYPE_CHECKING:
@@ -38,11 +39,11 @@ def books(settings: Settings, *, sort: str, status: str | None, as_json: bool) -
     if rows:
         render.echo(render.table(rows, header, right=(5, 6, 7)))
     else:
-        render.echo("No books here. `librarian ingest FOLDER` takes some in.", err=True)
+        render.notice("No books here. `librarian ingest FOLDER` takes some in.")
 
 
 @click.command()
-@click.argument("book")
+@click.argument("book", shell_complete=complete.books)
 @json_option
 @pass_settings
 def show(settings: Settings, *, book: str, as_json: bool) -> None:
@@ -58,22 +59,28 @@ def show(settings: Settings, *, book: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("book")
+@click.argument("book", shell_complete=complete.books)
 @click.option("--chapter", type=click.IntRange(1), metavar="N", help="Only its chapter N, as `show` counts them.")
 @click.option("--page", metavar="PAGE", help="Only this page (its label, or its number).")
+@json_option
 @pass_settings
-def text(settings: Settings, *, book: str, chapter: int | None, page: str | None) -> None:
+def text(settings: Settings, *, book: str, chapter: int | None, page: str | None, as_json: bool) -> None:
     """Print the text of BOOK, or of a passage BOOK:start-end."""
     from librarian_cli.cli import render
 
     with settings.open() as librarian:
         found = librarian.text(book, chapter=chapter, page=page)
+    if as_json:
+        render.document({"text": found})
+        return
     render.echo(render.escape(found, lines=True).rstrip("\n"))
 
 
 @click.command()
 @click.option("--outcome", type=click.Choice(_OUTCOMES), help="Only files that ended so.")
-@click.option("--job", type=click.IntRange(1), metavar="ID", help="As it was in this job.")
+@click.option(
+    "--job", type=click.IntRange(1), metavar="ID", shell_complete=complete.jobs, help="As it was in this job."
+)
 @json_option
 @pass_settings
 def files(settings: Settings, *, outcome: str | None, job: int | None, as_json: bool) -> None:
@@ -93,15 +100,20 @@ def files(settings: Settings, *, outcome: str | None, job: int | None, as_json: 
 
 
 @click.command()
-@click.argument("book", nargs=-1, required=True)
+@click.argument("book", nargs=-1, required=True, shell_complete=complete.books)
+@json_option
 @pass_settings
-def remove(settings: Settings, *, book: tuple[str, ...]) -> None:
+def remove(settings: Settings, *, book: tuple[str, ...], as_json: bool) -> None:
     """Forget each BOOK. Its file stays, and is ignored until `ingest --force`."""
     from librarian_cli.cli import render
 
     with settings.open() as librarian:
-        for gone in librarian.remove(book):
-            render.echo(f"removed {gone.id[:_ID_CHARS]}  {render.escape(gone.title)}")
+        removed = librarian.remove(book)
+    if as_json:
+        render.document({"removed": [gone.id for gone in removed]})
+        return
+    for gone in removed:
+        render.echo(f"removed {gone.id[:_ID_CHARS]}  {render.escape(gone.title)}")
 
 
 def _row(item: "BookDetails") -> tuple[str, ...]:

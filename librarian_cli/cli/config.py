@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from librarian_cli.cli import complete
 from librarian_cli.cli.context import Settings, json_option, pass_settings
 
 
@@ -33,7 +34,7 @@ def show(settings: Settings, *, origin: bool, as_json: bool) -> None:
 
 
 @config.command("set")
-@click.argument("key")
+@click.argument("key", shell_complete=complete.settings)
 @click.argument("value")
 def set_(key: str, value: str) -> None:
     """Set KEY to VALUE in config.toml; comments and order are kept where that can be done."""
@@ -43,16 +44,21 @@ def set_(key: str, value: str) -> None:
 
     path, kept = config_edit.set_value(key, configuration.check_value(key, value))
     if not kept:
-        render.echo(f"{path}: comments and layout could not be kept", err=True)
+        render.notice(f"{path}: comments and layout could not be kept")
 
 
 @config.command()
-def path() -> None:
+@json_option
+def path(*, as_json: bool) -> None:
     """Print where config.toml is read from."""
     from librarian_cli import config as configuration
     from librarian_cli.cli import render
 
-    render.echo(render.escape(str(configuration.config_path())))
+    found = str(configuration.config_path())
+    if as_json:
+        render.document({"path": found})
+    else:
+        render.echo(render.escape(found))
 
 
 def _toml(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,6 +42,12 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
+def _seconds(text: str) -> float | None:
+    """Read a span of time, a number with its unit (90s, 10m, 2h, 1d); None for anything else."""
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([smhd])", text)
+    return float(found[1]) * _SECONDS[found[2]] if found else None
+
+
 class _Moment(click.ParamType[float]):
     """A time: so long ago (90s, 10m, 2h, 1d), or a local date and time in ISO 8601."""
 
@@ -49,12 +56,27 @@ class _Moment(click.ParamType[float]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         if isinstance(value, float):
             return value
-        if ago := re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", value):
-            return time.time() - float(ago[1]) * _SECONDS[ago[2]]
+        if (ago := _seconds(value)) is not None:
+            return time.time() - ago
         try:
             return datetime.fromisoformat(value).timestamp()
         except ValueError:
             self.fail(f"{value!r} is no time; write 10m, 2h, 1d or a date such as 2026-01-31 or 2026-01-31T18:30")
 
 
+class _Duration(click.ParamType[float]):
+    """A span of time above zero, in seconds: 90s, 10m, 2h, 1d."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        seconds = _seconds(value)
+        if not seconds or seconds > threading.TIMEOUT_MAX:
+            self.fail(f"{value!r} is no span of time; write 90s, 10m, 2h or 1d")
+        return seconds
+
+
 MOMENT = _Moment()
+DURATION = _Duration()

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from librarian_cli.cli import complete
 from librarian_cli.cli.context import Settings, json_option, pass_settings
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ _ID_CHARS = 12
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[STAGE|QUEUE]...")
+@click.argument("names", nargs=-1, metavar="[STAGE|QUEUE]...", shell_complete=complete.stages_and_queues)
 @json_option
 @pass_settings
 def pause(settings: Settings, *, names: tuple[str, ...], as_json: bool) -> None:
@@ -33,7 +34,7 @@ def pause(settings: Settings, *, names: tuple[str, ...], as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[STAGE|QUEUE]...")
+@click.argument("names", nargs=-1, metavar="[STAGE|QUEUE]...", shell_complete=complete.stages_and_queues)
 @json_option
 @pass_settings
 def resume(settings: Settings, *, names: tuple[str, ...], as_json: bool) -> None:
@@ -49,7 +50,7 @@ def resume(settings: Settings, *, names: tuple[str, ...], as_json: bool) -> None
 
 
 @click.command()
-@click.argument("targets", nargs=-1, required=True, metavar="BOOK|JOB...")
+@click.argument("targets", nargs=-1, required=True, metavar="BOOK|JOB...", shell_complete=complete.books_and_jobs)
 @json_option
 @pass_settings
 def cancel(settings: Settings, *, targets: tuple[str, ...], as_json: bool) -> None:
@@ -63,7 +64,7 @@ def cancel(settings: Settings, *, targets: tuple[str, ...], as_json: bool) -> No
 
 
 @click.command()
-@click.argument("targets", nargs=-1, metavar="[BOOK|JOB]...")
+@click.argument("targets", nargs=-1, metavar="[BOOK|JOB]...", shell_complete=complete.books_and_jobs)
 @click.option("--failed", is_flag=True, help="Every book that failed.")
 @json_option
 @pass_settings
@@ -83,11 +84,11 @@ def retry(settings: Settings, *, targets: tuple[str, ...], failed: bool, as_json
         return
     _report("ready again", changed, as_json=False)
     if changed:
-        render.echo(f"job {job}; a running `ingest` takes it up, else run `librarian ingest`", err=True)
+        render.notice(f"job {job}; a running `ingest` takes it up, else run `librarian ingest`")
 
 
 @click.command()
-@click.argument("targets", nargs=-1, required=True, metavar="BOOK|JOB...")
+@click.argument("targets", nargs=-1, required=True, metavar="BOOK|JOB...", shell_complete=complete.books_and_jobs)
 @click.argument("level", type=click.Choice(_LEVELS))
 @json_option
 @pass_settings
@@ -107,4 +108,4 @@ def _report(word: str, changed: "list[Book]", *, as_json: bool) -> None:
     for book in changed:
         render.echo(f"{word}  {book.id[:_ID_CHARS]}  {render.escape(book.title)}")
     if not changed:
-        render.echo("nothing to do: no such book has anything left, or is in that state", err=True)
+        render.notice("nothing to do: no such book has anything left, or is in that state")

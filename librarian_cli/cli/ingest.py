@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from librarian_cli.cli.context import Settings, json_option, pass_settings
+from librarian_cli.cli.context import DURATION, Settings, json_option, pass_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +31,11 @@ class _IngestCommand(click.Command):
 
 @click.command(cls=_IngestCommand)
 @click.argument("paths", nargs=-1, type=click.Path(path_type=bytes, readable=False))
+@click.option(
+    "--files-from", "lists", type=click.Path(path_type=bytes), multiple=True, metavar="FILE",
+    help="Take the paths in FILE too, one a line (-: standard input).",
+)  # fmt: skip
+@click.option("--null", "-0", is_flag=True, help="Paths in lists end with a NUL character (find -print0).")
 @click.option("--force", type=click.Choice(_STAGES), metavar="[STAGE]", help="Run again, from STAGE on (default: all).")
 @click.option("--yes", is_flag=True, help="Approve every proposal that waits for a person.")
 @click.option(
@@ -41,6 +46,9 @@ class _IngestCommand(click.Command):
 @click.option(
     "--lock-wait", type=click.FloatRange(0), metavar="S", help="Wait so long for another process that writes."
 )
+@click.option(
+    "--max-runtime", type=DURATION, metavar="TIME", help="Begin nothing after 90s, 10m, 2h, 1d; go on next time."
+)
 @click.option("--jobs", "-j", type=click.IntRange(1), metavar="N", help="At most N workers in each stage.")
 @click.option("--include", multiple=True, metavar="GLOB", help="Take these files only.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Leave these files out.")
@@ -50,25 +58,32 @@ class _IngestCommand(click.Command):
 @click.option("--progress/--no-progress", default=None, help="Bars; by default on a terminal only.")
 @json_option
 @pass_settings
-def ingest(settings: Settings, /, *, paths: tuple[bytes, ...], as_json: bool, strict: bool, min_trust: float | None, **options: object) -> None:  # fmt: skip  # noqa: E501
+def ingest(settings: Settings, /, *, paths: tuple[bytes, ...], lists: tuple[bytes, ...], null: bool, as_json: bool, strict: bool, min_trust: float | None, **options: object) -> None:  # fmt: skip  # noqa: E501
     """Take in what is new or changed below PATHS, then exit; without PATHS, do what waits in the library.
 
-    Running again is safe, and free for files that did not change. A run that was stopped, even by kill -9, goes on
-    where it was. Source files are never written.
+    A PATH may be a single file, or - for a list of paths on standard input. Running again is safe, and free for files
+    that did not change. A run that was stopped, even by kill -9, goes on where it was. Source files are never written.
     """
     from librarian_cli import discover
+    from librarian_cli.cli import pathlist
     from librarian_cli.events import Bus
     from librarian_cli.pipeline.intake import Request
     from librarian_cli.pipeline.shutdown import Shutdown
     from librarian_cli.progress import Progress
 
-    if not paths and (options["no_wait"] or options["force"]):
+    if not paths and not lists and (options["no_wait"] or options["force"]):
         raise click.UsageError("name at least one path; without one, `ingest` does what waits already")
+    if options["no_wait"] and options["max_runtime"]:
+        raise click.UsageError("--no-wait does no work that --max-runtime could end; leave one of them out")
     if options["dry_run"] and options["no_wait"]:
-        raise click.UsageError("--dry-run files no work, so it cannot go with --no-wait")
-    roots = tuple(dict.fromkeys(discover.resolve(path) for path in paths))
+        raise click.UsageError("--dry-run files no work, so it cannot go with --no-wait; leave one of them out")
+    named = pathlist.gather(paths, lists, null=null)
+    roots = tuple(dict.fromkeys(discover.resolve(path) for path in named))
     bus, shutdown = Bus(), Shutdown()
     with settings.open(_flags(options), bus=bus) as librarian:
+        if (paths or lists) and not roots:
+            _print_nothing(librarian, options, as_json=as_json)
+            return
         chosen = librarian.config.ingest
         selection = discover.Selection(chosen.include, chosen.exclude, chosen.hidden)
         request = Request(roots, selection, options["force"], bool(options["yes"]), options["priority"])  # type: ignore[arg-type]  # click checked it
@@ -79,10 +94,15 @@ def ingest(settings: Settings, /, *, paths: tuple[bytes, ...], as_json: bool, st
             _print_job(librarian.enqueue(request), as_json=as_json)
             return
         shows = _shows(settings, options["progress"])
-        with shutdown.on_signals(), Progress(bus, shown=shows):
+        time_limit = shutdown.after(options["max_runtime"])  # type: ignore[arg-type]  # likewise
+        with shutdown.on_signals(), time_limit, Progress(bus, shown=shows, quiet=settings.quiet):
             result = librarian.ingest(request, jobs=options["jobs"], shutdown=shutdown)  # type: ignore[arg-type]  # likewise
+        code = _exit_code(librarian, result, shutdown.signal, strict=strict, min_trust=min_trust)
+        librarian.record_exit(result.job, code)
         _report(librarian, result, as_json=as_json, table=not settings.quiet and (shows or settings.verbose > 0))
-        sys.exit(_exit_code(librarian, result, shutdown.signal, strict=strict, min_trust=min_trust))
+        if result.out_of_time:
+            _print_out_of_time(result)
+        sys.exit(code)
 
 
 def _flags(options: "Mapping[str, object]") -> dict[str, object]:
@@ -92,6 +112,24 @@ def _flags(options: "Mapping[str, object]") -> dict[str, object]:
         "ingest.hidden": options["hidden"],
         "limits.lock_wait_seconds": options["lock_wait"],
     }
+
+
+def _print_nothing(librarian: "Librarian", options: "Mapping[str, object]", *, as_json: bool) -> None:
+    """A list without a path is no fault: a script found nothing new."""
+    from librarian_cli.cli import render
+    from librarian_cli.status import totals
+
+    if options["dry_run"]:
+        from librarian_cli.cli import plan
+        from librarian_cli.plan import Plan
+
+        plan.show(Plan(()), as_json=as_json, every_file=False)
+    elif as_json:
+        whole = dict(zip(("books", "chunks", "text_bytes"), librarian.totals(), strict=True))
+        nothing = {"seconds": 0.0, "ended": "done", "outcomes": totals({}), "files": [], **whole}
+        render.document({"job": None, **({} if options["no_wait"] else nothing)})
+    elif click.get_current_context().find_root().params["verbose"]:
+        render.notice("Nothing to do: the list of paths is empty.")
 
 
 def _print_plan(librarian: "Librarian", request: "Request", jobs: object, *, as_json: bool, every_file: bool) -> None:
@@ -139,12 +177,19 @@ def _print_summary(result: "IngestResult") -> None:
     render.echo(render.table(rows, ("OUTCOME", "FILES", ""), right=(1,)), err=True)
     total = f"{result.books} books, {result.chunks:,} passages, {render.size(result.text_bytes)} of text"
     render.echo(f"The library holds {total}.", err=True)
-    if result.outcomes["waiting"]:
+    if result.reasons.get("waiting", {}).get("approval"):
         render.echo(
             "Some wait for approval: look with `librarian files --outcome waiting`, then `ingest --yes`.", err=True
         )
     if result.interrupted:
         render.echo("Stopped before all was done; the same command goes on from here.", err=True)
+
+
+def _print_out_of_time(result: "IngestResult") -> None:
+    from librarian_cli.cli import render
+
+    left = result.reasons.get("waiting", {}).get("queued", 0)
+    render.notice(f"Out of time; {left} of the files seen wait. The same command goes on from here next time.")
 
 
 def _why(reasons: "Mapping[str, int]") -> str:
@@ -168,6 +213,7 @@ def _as_json(librarian: "Librarian", result: "IngestResult") -> dict[str, object
     return {
         "job": result.job,
         "seconds": round(result.seconds, 3),
+        "ended": result.ending,
         "outcomes": dict(result.outcomes),
         "files": files,
         "books": result.books,

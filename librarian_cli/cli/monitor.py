@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from librarian_cli.cli import complete
 from librarian_cli.cli.context import MOMENT, Settings, json_option, pass_settings
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def status(settings: Settings, *, watch: bool, interval: float, as_json: bool) -
 
 
 @click.command()
-@click.argument("number", type=click.IntRange(1), required=False, metavar="[ID]")
+@click.argument("number", type=click.IntRange(1), required=False, metavar="[ID]", shell_complete=complete.jobs)
 @click.option("--limit", "-n", type=click.IntRange(1), default=20, show_default=True, metavar="N", help="Latest N.")
 @json_option
 @pass_settings
@@ -87,7 +88,7 @@ def agents(settings: Settings, *, statuses: tuple[str, ...], limit: int, stats: 
     if as_json:
         render.document({"agents": [_agent_json(agent) for agent in found]})
     elif not found:
-        render.echo("No agents here. `librarian ingest FOLDER` sends some out.", err=True)
+        render.notice("No agents here. `librarian ingest FOLDER` sends some out.")
     else:
         header = ("AGENT", "STATUS", "TASK", "BOOK", "RUNTIME", "CPU", "MEMORY")
         render.echo(render.table([_agent_row(agent) for agent in found], header, right=(4, 5, 6)))

@@ -23,7 +23,7 @@ def show(plan: Plan, *, as_json: bool, every_file: bool) -> None:
     for item in chosen:
         render.echo(_line(item))
     if left := len(listed) - len(chosen):
-        render.echo(f"{left} more {'file' if left == 1 else 'files'} not listed; `librarian -v ingest --dry-run` lists all", err=True)  # fmt: skip  # noqa: E501
+        render.notice(f"{left} more {'file' if left == 1 else 'files'} not listed; `librarian -v ingest --dry-run` lists all")  # fmt: skip  # noqa: E501
 
 
 def _counts(plan: Plan) -> str:

@@ -76,6 +76,13 @@ def echo(text: str = "", *, err: bool = False) -> None:
     click.echo(text, err=err, color=colour)
 
 
+def notice(text: str) -> None:
+    """Tell on standard error what is neither a result nor a failure; `-q` silences it."""
+    context = click.get_current_context(silent=True)
+    if not (context and context.find_root().params.get("quiet")):
+        echo(text, err=True)
+
+
 def document(values: Mapping[str, Any]) -> None:
     """Print one JSON document. An iterator among the values is written item by item, as an array."""
     out = sys.stdout

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from librarian_cli.cli import complete
 from librarian_cli.cli.context import Settings, json_option, pass_settings
 
 if TYPE_CHECKING:
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
 @click.argument("query", nargs=-1, required=True)
 @click.option("--mode", type=click.Choice(["hybrid", "text", "vector"]), default="hybrid", show_default=True)
 @click.option("--limit", "-n", type=click.IntRange(1, 1000), metavar="N", help="How many passages. [default: 10]")
-@click.option("--book", metavar="BOOK", help="Within this book (its id, or the beginning of it).")
+@click.option(
+    "--book", metavar="BOOK", shell_complete=complete.books, help="Within this book (its id, or the beginning of it)."
+)
 @click.option("--author", metavar="NAME", help="Authors that contain NAME.")
 @click.option("--language", metavar="CODE", help="Books in this language, such as en.")
 @click.option("--min-trust", type=click.FloatRange(0, 1), metavar="X", help="Books with at least this trust score.")
@@ -51,7 +54,7 @@ def _print(hits: "list[Hit]", *, full: bool) -> None:
     from librarian_cli.cli import render
 
     if not hits:
-        render.echo("No passage found. Fewer or other words may help; `librarian books` shows what there is.", err=True)
+        render.notice("No passage found. Fewer or other words may help; `librarian books` shows what there is.")
     for number, hit in enumerate(hits, 1):
         author = f", {hit.author}" if hit.author else ""
         title = click.style(render.escape(hit.title), bold=True)

@@ -146,7 +146,7 @@ def _write_whole(path: Path, pieces: list[bytes]) -> None:
     except OSError as exc:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        raise errors.EnvironmentFault(f"{path}: cannot write the vector basis ({exc})") from exc
+        raise errors.EnvironmentFault(f"{path}: cannot write the vector basis ({exc}); check the disk") from exc
 
 
 def _sync_folder(folder: Path) -> None:

@@ -324,7 +324,8 @@ class Coordinator:
             return
         self._indexing.stop()
         if self._busy():
-            self._bus.publish(Notice("stopping: books under way may end; press Ctrl-C again to stop at once"))
+            why = "the time is up" if shutdown.out_of_time else "stopping"
+            self._bus.publish(Notice(f"{why}: books under way may end; press Ctrl-C again to stop at once"))
         end = time.monotonic() + self._config.limits.grace_seconds
         while self._busy() and shutdown.level < 2 and time.monotonic() < end:
             if self._committing and not self._running:

@@ -89,12 +89,9 @@ class Intake:
         listings = {root: Listing() for root in request.roots}
         self._database.write_now(partial(_open_scope, job=self._job, request=request))
         with ThreadPoolExecutor(threads, thread_name_prefix="librarian-hash") as pool:
-            for root in request.roots:
-                before = self._seen
-                self._take(self._candidates(root, request, listings[root]), request, pool, stopped)
-                if stopped():
-                    return
-                listings[root].files = self._seen - before
+            self._take(self._found(request, listings), request, pool, stopped)
+        if stopped():
+            return
         for listing in listings.values():
             self._record_unreadable(listing)
         self._database.write_now(partial(self._close, request=request, listings=listings))
@@ -122,6 +119,13 @@ class Intake:
     def has_news(self) -> bool:
         """Whether anything was new, changed, moved or gone."""
         return self._new > 0
+
+    def _found(self, request: Request, listings: dict[bytes, Listing]) -> Iterator[Candidate]:
+        """The files of every root in one stream: a list of single files is taken as quickly as their folder."""
+        for root, listing in listings.items():
+            for candidate in self._candidates(root, request, listing):
+                listing.files += 1
+                yield candidate
 
     def _candidates(self, root: bytes, request: Request, listing: Listing) -> Iterator[Candidate]:
         library = self._database.folder_identity
@@ -230,7 +234,7 @@ class Intake:
 
     def _mark_gone(self, connection: sqlite3.Connection, root: bytes, listing: Listing, *, whole: bool) -> None:
         gone = []
-        if whole and listing.files and not listing.unreadable:
+        if whole and listing.files and not listing.unreadable and os.path.isdir(root):
             gone = files.mark_absent(connection, root, self._job)
         if listing.gone and _has_entries(root):  # an empty root is a disk that is not mounted
             for path in listing.gone:

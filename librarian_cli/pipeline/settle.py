@@ -16,7 +16,7 @@ from librarian_cli.models import Candidate, Cost, Task
 from librarian_cli.pipeline import groups
 from librarian_cli.pipeline.retry import Decision
 from librarian_cli.stages import NEEDS, QUEUE_STAGES, STAGE_BY_NAME, Saved, dependents
-from librarian_cli.store import activity, agents, books, files, order_groups, owners, tasks
+from librarian_cli.store import activity, agents, books, files, order_groups, owners, runs, tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,4 +192,5 @@ def _close_if_done(connection: sqlite3.Connection, task: Task) -> None:
     warnings = books.get(connection, task.book_row).reason
     status = "ok-with-warning" if warnings else "ok"
     job = tasks.latest_job(connection, task.book_row)
+    runs.count_book(connection, job, books.verdict(connection, task.book_row))
     books.set_status(connection, task.book_row, status, job, reason=warnings)

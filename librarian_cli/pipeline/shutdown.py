@@ -2,6 +2,7 @@
 
 SIGINT, SIGTERM --handler--> Shutdown.level 1, 2 --wake--> coordinator: claims nothing / kills workers
                              a third time: the process ends at once; the next run takes over what it left
+time is up --timer--> level 1 without a signal, if nobody has asked before
 SIGHUP  --handler--> as a first SIGTERM, for those that read their settings anew (`reloads`)
 SIGUSR1 --handler--> Shutdown.report_asked --wake--> coordinator: prints what waits and what runs
 """
@@ -22,8 +23,11 @@ class Shutdown:
         self.reload_asked = False
         self.level = 0
         self.signal: int | None = None
+        self.out_of_time = False
         self.report_asked = False
         self._wake: Callable[[], None] = lambda: None
+        # Guards level, signal and out_of_time. A handler may interrupt another one that holds it.
+        self._lock = threading.RLock()
 
     @property
     def exit_code(self) -> int:
@@ -36,9 +40,32 @@ class Shutdown:
 
     def request(self, signum: int | None = None) -> None:
         """Raise the level by one."""
-        self.level += 1
-        self.signal = self.signal or signum
+        with self._lock:
+            self.level += 1
+            self.signal = self.signal or signum
         self._wake()
+
+    def expire(self) -> None:
+        """Say that the time is up; where an end was asked for already, that one stands."""
+        with self._lock:
+            if self.level:
+                return
+            self.level, self.out_of_time = 1, True
+        self._wake()
+
+    @contextmanager
+    def after(self, seconds: float | None) -> Iterator[None]:
+        """Let the time be up so many seconds from now (None: never), by the monotonic clock, unless the block ends."""
+        if seconds is None:
+            yield
+            return
+        timer = threading.Timer(seconds, self.expire)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     @contextmanager
     def on_signals(self) -> Iterator[None]:

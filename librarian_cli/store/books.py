@@ -43,6 +43,16 @@ def find(connection: sqlite3.Connection, prefix: str) -> Book:
     return Book(*rows[0])
 
 
+def beginning(connection: sqlite3.Connection, prefix: str, limit: int) -> Iterator[Book]:
+    """Books whose id begins with `prefix`, however short, in the order of their ids."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM books WHERE sha256 >= ? AND sha256 < ? AND status <> 'removed'"
+        " ORDER BY sha256 LIMIT ?",
+        (prefix.lower(), prefix.lower() + "g", limit),
+    )
+    return (Book(*row) for row in rows)
+
+
 def find_row(connection: sqlite3.Connection, sha256: str) -> int | None:
     """Return the row of the book with this hash, if there is one."""
     found = connection.execute("SELECT id FROM books WHERE sha256 = ?", (sha256,)).fetchone()
@@ -82,9 +92,18 @@ def set_status(
 ) -> None:
     """Set a book's status; `job` is the one in which it was decided (None leaves it)."""
     connection.execute(
-        "UPDATE books SET status=?, reason=?, detail=?, outcome_job=coalesce(?, outcome_job), updated_at=? WHERE id=?",
-        (status, reason, detail[:2000], job, time.time(), row),
+        "UPDATE books SET status=?, reason=?, detail=?, outcome_job=coalesce(?, outcome_job), updated_at=?,"
+        " verdict=coalesce(?, verdict) WHERE id=?",
+        (status, reason, detail[:2000], job, time.time(), _VERDICTS.get(status), row),
     )
+
+
+_VERDICTS = {"ok": "ok", "ok-with-warning": "ok", "failed": "failed", "removed": ""}
+
+
+def verdict(connection: sqlite3.Connection, row: int) -> str:
+    """How a book ended when it last did: ok, failed, or "" for never. What it is under way to does not count."""
+    return str(connection.execute("SELECT verdict FROM books WHERE id = ?", (row,)).fetchone()[0])
 
 
 def seen_in(connection: sqlite3.Connection, job: int, *, removed: bool = False) -> list[int]:

@@ -87,4 +87,7 @@ def _make_folder(folder: Path) -> None:
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
     except OSError as exc:
-        raise EnvironmentFault(f"{folder}: cannot make the library's folder ({exc.strerror})") from exc
+        raise EnvironmentFault(
+            f"{folder}: cannot make the library's folder ({exc.strerror}); check its permissions, or choose another"
+            " with --library"
+        ) from exc

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from librarian_cli.models import Candidate, FileOutcome
 
 IN_JOB = (
-    "files.seen_job >= :job AND EXISTS (SELECT 1 FROM job_scopes WHERE job_scopes.job = :job"
-    " AND job_scopes.root = files.root AND files.path >= job_scopes.low"
-    " AND (job_scopes.high IS NULL OR files.path < job_scopes.high))"
+    "files.seen_job >= :job AND coalesce((SELECT high IS NULL OR files.path < high FROM job_scopes"
+    " WHERE job_scopes.job = :job AND job_scopes.root = files.root AND low <= files.path ORDER BY low DESC LIMIT 1), 0)"
 )
 """The condition on `files` that a row belongs to the job :job. A job that came later may have seen it since."""
 
@@ -74,6 +73,8 @@ def record(
         job,
     )
     if found:
+        if book_row is not None and book_row != found.book_row:
+            _bequeath_failure(connection, found, book_row)
         connection.execute(
             "UPDATE files SET size=?, mtime_ns=?, device=?, inode=?, book=?, outcome=?, reason=?, detail=?,"
             " outcome_job=?, seen_job=max(seen_job, ?), missing_since=NULL WHERE id=?",
@@ -236,6 +237,16 @@ FROM (
 )
 ORDER BY root_path, path
 """
+
+
+def _bequeath_failure(connection: sqlite3.Connection, found: Known, book_row: int) -> None:
+    """Note on a new book that its file has failed with what it held before: a fresh copy is a recovery."""
+    failed = found.outcome[0] == "failed" and found.outcome[1] != "changed"
+    connection.execute(
+        "UPDATE books SET verdict = 'failed' WHERE id = ? AND verdict = ''"
+        " AND (? OR EXISTS (SELECT 1 FROM books AS held WHERE held.id = ? AND held.verdict = 'failed'))",
+        (book_row, failed, found.book_row),
+    )
 
 
 _PLACES = "SELECT files.id, files.book, roots.path, files.path FROM files JOIN roots ON roots.id = files.root"

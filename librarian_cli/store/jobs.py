@@ -9,7 +9,7 @@ import os
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from librarian_cli.errors import UsageError
@@ -75,7 +75,7 @@ def drop(connection: sqlite3.Connection, job: int) -> None:
 def set_scope(connection: sqlite3.Connection, job: int, roots: Sequence[bytes]) -> None:
     """Record which files a job looks at: those that are one of `roots` or lie below it, under any stored root."""
     stored = connection.execute("SELECT path, id FROM roots").fetchall()
-    rows = [(job, root_id, low, high) for path, root_id in stored for low, high in _ranges(path, roots)]
+    rows = [(job, root_id, low, high) for path, root_id in stored for low, high in _disjoint(_ranges(path, roots))]
     connection.executemany("INSERT OR IGNORE INTO job_scopes (job, root, low, high) VALUES (?,?,?,?)", rows)
 
 
@@ -177,6 +177,15 @@ FROM jobs
 
 def _job(row: tuple[int, str, str, int, float, float | None, str, int, int, int]) -> Job:
     return Job(*row[:6], json.loads(row[6]), *row[7:])
+
+
+def _disjoint(ranges: Iterable[tuple[bytes, bytes | None]]) -> Iterator[tuple[bytes, bytes | None]]:
+    """Drop ranges that lie in others, so that only the last one that begins before a path can hold it."""
+    end: bytes | None = b""
+    for low, high in sorted(ranges, key=lambda item: item[0]):
+        if end is not None and (high is None or high > end):
+            end = high
+            yield low, high
 
 
 def _ranges(stored: bytes, roots: Sequence[bytes]) -> Iterator[tuple[bytes, bytes | None]]:

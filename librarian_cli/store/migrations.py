@@ -18,7 +18,15 @@ CREATE TABLE jobs (
     priority INTEGER NOT NULL,
     outcomes TEXT NOT NULL DEFAULT '{}',
     created_at REAL NOT NULL,
-    finished_at REAL
+    finished_at REAL,
+    -- How the process that began it ended, which may be before the job is finished. See runs.py.
+    ended_at REAL,
+    ending TEXT NOT NULL DEFAULT '',
+    exit_code INTEGER,
+    added INTEGER NOT NULL DEFAULT 0,
+    recovered INTEGER NOT NULL DEFAULT 0,
+    failed INTEGER,
+    unchanged INTEGER
 );
 
 CREATE TABLE roots (id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE);
@@ -33,6 +41,7 @@ CREATE TABLE books (
                                           'removed')),
     reason TEXT NOT NULL DEFAULT '',
     detail TEXT NOT NULL DEFAULT '',
+    verdict TEXT NOT NULL DEFAULT '' CHECK (verdict IN ('', 'ok', 'failed')), -- how its last run ended
     outcome_job INTEGER,
     title TEXT NOT NULL DEFAULT '',
     author TEXT NOT NULL DEFAULT '',

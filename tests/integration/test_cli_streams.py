@@ -1,11 +1,8 @@
 """Results go to standard output, all else to standard error, and a reader who leaves is no fault."""
 
-import os
 import re
 import subprocess
 from pathlib import Path
-
-import pytest
 
 from tests.support.cli import (
     TEXT,
@@ -45,38 +42,12 @@ def test_bars_are_drawn_only_when_asked_for_where_there_is_no_terminal(tmp_path:
     assert re.search(r"^ok +1$", ran.err, re.MULTILINE)
 
 
-def test_colours_are_for_terminals_unless_forced(library: Path) -> None:
-    plain = librarian("books", library=library)
-    assert "\x1b" not in plain.out
-    forced = librarian("books", library=library, env={"FORCE_COLOR": "1"})
-    assert "\x1b[1m" in forced.out
-    both = librarian("books", library=library, env={"FORCE_COLOR": "1", "NO_COLOR": "1"})
-    assert both.out == plain.out
-
-
 def test_lists_for_people_name_every_book_and_file(library: Path) -> None:
     books = librarian("books", library=library)
     assert len(books.out.splitlines()) == 1 + 13
     files = librarian("files", library=library)
     assert len(files.out.splitlines()) == 14
     assert (books.err, files.err) == ("", "")
-
-
-@pytest.mark.parametrize("command", [("books",), ("files",), ("books", "--json"), ("search", "the"), ("status",)])
-def test_a_closed_pipe_ends_quietly_with_0(library: Path, command: tuple[str, ...]) -> None:
-    """The reader is gone before the first word: what `| head -1` does to longer output."""
-    reading, writing = os.pipe()
-    os.close(reading)
-    done = subprocess.run(
-        [LIBRARIAN, "--library", library, *command],
-        stdout=writing,
-        stderr=subprocess.PIPE,
-        env=clean_environment(),
-        timeout=PATIENCE_SECONDS,
-        check=False,
-    )
-    os.close(writing)
-    assert (done.returncode, done.stderr.decode()) == (0, "")
 
 
 def test_a_pipe_that_is_closed_in_the_middle_ends_quietly_with_0(odd: tuple[Path, Path], tmp_path: Path) -> None:

@@ -43,11 +43,12 @@ def librarian(
     library: Path | None = None,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
+    stdin: bytes = b"",
     privileged: bool = True,
 ) -> Ran:
     """Run a command to its end. Without privileges, file modes count even where root runs the tests."""
     before: tuple[str | bytes | Path, ...] = ("--library", library) if library else ()
-    return _run((LIBRARIAN, *before, *arguments), env, cwd, privileged=privileged)
+    return _run((LIBRARIAN, *before, *arguments), env, cwd, stdin=stdin, privileged=privileged)
 
 
 def python(source: str, *arguments: str | bytes | Path, privileged: bool = True) -> Ran:
@@ -56,11 +57,16 @@ def python(source: str, *arguments: str | bytes | Path, privileged: bool = True)
 
 
 def _run(
-    command: tuple[str | bytes | Path, ...], env: Mapping[str, str] | None, cwd: Path | None, *, privileged: bool
+    command: tuple[str | bytes | Path, ...],
+    env: Mapping[str, str] | None,
+    cwd: Path | None,
+    *,
+    stdin: bytes = b"",
+    privileged: bool,
 ) -> Ran:
     done = subprocess.run(
         command,
-        stdin=subprocess.DEVNULL,
+        input=stdin,
         capture_output=True,
         env=clean_environment(env),
         cwd=cwd,

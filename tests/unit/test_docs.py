@@ -76,6 +76,18 @@ def test_every_command_has_a_section_that_names_its_options(name: str) -> None:
         assert not {option for option in names if option not in text}, path
 
 
+def test_the_json_page_names_every_command_that_prints_json_and_links_every_schema() -> None:
+    rows = re.findall(r"^\| `([^`]+)` \| .+ \| \[(.+)\]\(schemas/(.+)\) \|$", page("json.md"), re.MULTILINE)
+    assert all(shown == linked for _, shown, linked in rows)
+    assert sorted(linked for *_, linked in rows) == sorted(path.name for path in (ROOT / "docs/schemas").iterdir())
+    everything = {path: command for name in cli.COMMANDS for path, command in subcommands(name).items()}
+    printing = {path for path, command in everything.items() if any("--json" in item.opts for item in command.params)}
+    assert printing <= {command for command, *_ in rows}
+    assert {" ".join(command.split()[:2]) for command, *_ in rows} & set(everything) == printing
+    results = {path for path, command in everything.items() if not isinstance(command, click.Group)}
+    assert results - printing == {"config set", "completion", "watch"}, "all others print results"
+
+
 def test_the_commands_page_explains_no_command_that_is_not_there() -> None:
     titles = re.findall(r"^## ([a-z]+)$", page("commands.md"), re.MULTILINE)
     assert titles == list(cli.COMMANDS)

@@ -1,4 +1,4 @@
-"""Times as people type them: so long ago, or a local date and time."""
+"""Times and spans of time as people type them."""
 
 import contextlib
 import time
@@ -7,7 +7,7 @@ from datetime import datetime
 import click
 import pytest
 
-from librarian_cli.cli.context import MOMENT
+from librarian_cli.cli.context import DURATION, MOMENT
 
 
 def convert(text: str) -> float:
@@ -53,3 +53,18 @@ def test_a_time_at_the_edge_of_the_calendar_is_a_time_or_refused(text: str) -> N
 
 def test_a_default_passes_as_it_is() -> None:
     assert MOMENT.convert(0.0, None, None) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("2h", 7200), ("1d", 86_400), ("1.5h", 5400), ("0.5s", 0.5)]
+)
+def test_a_span_is_a_number_with_its_unit(text: str, seconds: float) -> None:
+    assert DURATION.convert(text, None, None) == seconds
+
+
+@pytest.mark.parametrize(
+    "text", ["", "2", "h", "-1h", "0s", "0.0d", "2 h", "2H", "1h30m", "9" * 400 + "d", "٢h", "2026-01-31"]
+)
+def test_what_is_no_span_is_refused_with_examples(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="90s, 10m, 2h or 1d"):
+        DURATION.convert(text, None, None)

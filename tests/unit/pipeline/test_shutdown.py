@@ -68,3 +68,35 @@ def test_outside_the_main_thread_it_is_asked_directly() -> None:
     thread.start()
     thread.join(20)
     assert (shutdown.level, shutdown.exit_code) == (1, 130)
+
+
+def test_when_the_time_is_up_the_level_rises_without_a_signal() -> None:
+    shutdown, woken = Shutdown(), threading.Event()
+    shutdown.on_change(woken.set)
+    with shutdown.after(0.001):
+        assert woken.wait(20)
+    assert (shutdown.level, shutdown.signal, shutdown.out_of_time) == (1, None, True)
+
+
+def test_time_that_is_left_or_has_no_end_asks_for_nothing() -> None:
+    shutdown = Shutdown()
+    with shutdown.after(3600), shutdown.after(None):
+        timers = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+    assert len(timers) == 1
+    timers[0].join(20)
+    assert not timers[0].is_alive()
+    assert (shutdown.level, shutdown.out_of_time) == (0, False)
+
+
+def test_time_that_is_up_after_a_signal_changes_nothing() -> None:
+    shutdown = Shutdown()
+    shutdown.request(signal.SIGTERM)
+    shutdown.expire()
+    assert (shutdown.level, shutdown.out_of_time, shutdown.exit_code) == (1, False, 143)
+
+
+def test_a_signal_after_the_time_is_up_ends_it_at_once() -> None:
+    shutdown = Shutdown()
+    shutdown.expire()
+    shutdown.request(signal.SIGINT)
+    assert (shutdown.level, shutdown.out_of_time, shutdown.exit_code) == (2, True, 130)

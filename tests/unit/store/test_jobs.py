@@ -45,6 +45,8 @@ def start(connection: sqlite3.Connection, priority: str = "medium", owner: str =
         ([b"/books/a/b"], {b"a/b/two"}),
         ([b"/books/ab"], {b"ab/three"}),
         ([b"/books/a.txt", b"/books/ab"], {b"a.txt", b"ab/three"}),
+        ([b"/books/a", b"/books/a/b"], {b"a", b"a/one", b"a/b/two"}),  # one inside the other
+        ([b"/books/a/b", b"/"], set(PATHS)),
         ([b"/book"], set()),  # a beginning of the root's name
         ([b"/books2"], set()),
         ([], set()),
