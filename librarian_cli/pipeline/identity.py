@@ -32,18 +32,6 @@ def place(connection: sqlite3.Connection, candidate: Candidate, book_row: int, j
         _log(connection, "file.changed", candidate.absolute, book_row, job)
 
 
-def place_twin(connection: sqlite3.Connection, candidate: Candidate, job: int) -> None:
-    """Record a path of a file that is known by another one: the same inode, size and time."""
-    twin = files.twin(connection, candidate)  # asked again: of two names of one file the first may have moved the row
-    if twin is None or files.known(connection, [candidate])[0]:
-        return  # someone was quicker; the next look sees to the rest
-    if _is_there(twin.path, candidate):
-        files.record(connection, candidate, job, book_row=twin.book_row, outcome=None)
-        _log(connection, "file.added", candidate.absolute, twin.book_row, job)
-    else:
-        _move(connection, twin, candidate, job)
-
-
 def log_gone(connection: sqlite3.Connection, paths: Iterable[bytes], job: int) -> None:
     """Log files that are not there any more."""
     for path in paths:

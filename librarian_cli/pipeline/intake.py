@@ -157,9 +157,9 @@ class Intake:
         self, candidate: Candidate, known: Known | None, pool: ThreadPoolExecutor, pending: "deque[Future[Hashed]]"
     ) -> None:
         """Have a new or changed file read, unless its inode tells what it is."""
-        if known is None and files.twin(self._database.reader(), candidate):
-            self._new += 1
-            self._write(partial(identity.place_twin, candidate=candidate, job=self._job))
+        twin = files.twin(self._database.reader(), candidate) if known is None else None
+        if twin:
+            pending.append(_resolved(Hashed(candidate, *twin)))
         elif not self._defer(candidate):
             pending.append(pool.submit(identify, candidate, self._config))
 
@@ -283,6 +283,12 @@ def _open_scope(connection: sqlite3.Connection, *, job: int, request: Request) -
     for root in request.roots:
         files.root_id(connection, root if os.path.isdir(root) else os.path.dirname(root))
     jobs.set_scope(connection, job, request.scope)
+
+
+def _resolved(hashed: Hashed) -> "Future[Hashed]":
+    future: Future[Hashed] = Future()
+    future.set_result(hashed)
+    return future
 
 
 def _has_entries(root: bytes) -> bool:

@@ -132,14 +132,17 @@ class Place:
     path: bytes
 
 
-def twin(connection: sqlite3.Connection, candidate: Candidate) -> Place | None:
-    """A known file of another path that is this one: renamed, moved within its file system, or a hard link."""
-    row = connection.execute(
-        f"{_PLACES} WHERE files.inode = ? AND files.device = ? AND files.size = ? AND files.mtime_ns = ?"
-        " AND files.book IS NOT NULL LIMIT 1",
+def twin(connection: sqlite3.Connection, candidate: Candidate) -> tuple[str, str] | None:
+    """The id and format of the book that a file holds because another path of it is known.
+
+    The same inode, size and time: it was renamed, moved within its file system, or is a hard link.
+    """
+    row: tuple[str, str] | None = connection.execute(
+        "SELECT books.sha256, books.format FROM files JOIN books ON books.id = files.book"
+        " WHERE files.inode = ? AND files.device = ? AND files.size = ? AND files.mtime_ns = ? LIMIT 1",
         (_signed(candidate.inode), _signed(candidate.device), candidate.size, candidate.mtime_ns),
     ).fetchone()
-    return _place(row) if row else None
+    return row
 
 
 def places_of(connection: sqlite3.Connection, book_row: int) -> list[Place]:
