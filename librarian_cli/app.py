@@ -18,7 +18,7 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from librarian_cli import capacity, control, details, plan, status
+from librarian_cli import control, details, plan, status
 from librarian_cli.check import CheckResult, check
 from librarian_cli.config import Config
 from librarian_cli.details import BookDetails
@@ -164,10 +164,11 @@ class Librarian:
         """
         from librarian_cli.pipeline.intake import Intake
 
-        database = self._writable(create=True)
-        job = self._open_job("ingest", "", request.priority)
-        intake = Intake(database, self.config, self.bus, job=job, wake=lambda: None)
-        intake.run(request, capacity.worker_counts(self.config)["schema"], lambda: False)
+        with self._at_work("ingest", request, jobs=None) as (coordinator, owner):
+            job = self._open_job("ingest", owner.name, request.priority)  # until all is filed
+            intake = Intake(self._writable(), self.config, self.bus, job=job, wake=lambda: None)
+            intake.run(request, coordinator.slots["schema"], lambda: False)
+            self._writable().write_now(partial(jobs.leave, job=job))
         return job
 
     def plan(self, request: "Request", *, jobs: int | None = None) -> plan.Plan:

@@ -89,6 +89,7 @@ def _tell(connection: sqlite3.Connection, *, begun: Sequence[int], moved: Sequen
     agents.set_running(connection, begun)
     for item in moved:
         book, job, agent = item["book"], item["job"], item["agent"]
-        activity.record(
-            connection, "ingestion.progress", book=book, job=job, agent=agent, pages=item["pages"], of=item["of"]
-        )
+        if agents.is_at_work(connection, agent):  # else the book was taken from us since we looked
+            activity.record(
+                connection, "ingestion.progress", book=book, job=job, agent=agent, pages=item["pages"], of=item["of"]
+            )

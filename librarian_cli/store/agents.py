@@ -86,6 +86,11 @@ def begin(
     return int(cursor.lastrowid or 0), True
 
 
+def is_at_work(connection: sqlite3.Connection, row: int) -> bool:
+    """Whether an agent has not ended."""
+    return connection.execute("SELECT 1 FROM agents WHERE id = ? AND ended_at IS NULL", (row,)).fetchone() is not None
+
+
 def set_running(connection: sqlite3.Connection, rows: Iterable[int]) -> None:
     """Record that a worker has begun with what these agents have."""
     now = time.time()

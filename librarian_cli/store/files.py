@@ -11,10 +11,12 @@ from dataclasses import dataclass
 
 from librarian_cli.models import Candidate, FileOutcome
 
-IN_JOB = (
-    "files.seen_job >= :job AND coalesce((SELECT high IS NULL OR files.path < high FROM job_scopes"
+IN_SCOPE = (
+    "coalesce((SELECT high IS NULL OR files.path < high FROM job_scopes"
     " WHERE job_scopes.job = :job AND job_scopes.root = files.root AND low <= files.path ORDER BY low DESC LIMIT 1), 0)"
 )
+"""The condition on `files` that a row lies in the part of the tree that the job :job looks at."""
+IN_JOB = f"files.seen_job >= :job AND {IN_SCOPE}"
 """The condition on `files` that a row belongs to the job :job. A job that came later may have seen it since."""
 
 

@@ -79,6 +79,15 @@ def set_scope(connection: sqlite3.Connection, job: int, roots: Sequence[bytes]) 
     connection.executemany("INSERT OR IGNORE INTO job_scopes (job, root, low, high) VALUES (?,?,?,?)", rows)
 
 
+def foresee(connection: sqlite3.Connection, job: int) -> None:
+    """Have what ends from now on in a job's scope be told as that job's, though its scan has not come so far yet."""
+    connection.execute(
+        "UPDATE tasks SET job = :job WHERE state IN ('waiting', 'ready', 'leased') AND EXISTS"
+        f" (SELECT 1 FROM files WHERE files.book = tasks.book AND {files.IN_SCOPE})",
+        {"job": job},
+    )
+
+
 def take_all(connection: sqlite3.Connection, job: int) -> None:
     """Let a job wait for every unfinished book of the library, whoever filed it."""
     unfinished = "SELECT DISTINCT book FROM tasks WHERE state IN ('waiting', 'ready', 'leased') AND book IS NOT NULL"
@@ -122,6 +131,12 @@ def older_work(connection: sqlite3.Connection, job: int) -> list[tuple[str, int,
         (job,),
     )
     return rows.fetchall()
+
+
+def leave(connection: sqlite3.Connection, job: int) -> None:
+    """Have nobody wait for a job any more; one with nothing to do is closed."""
+    connection.execute("UPDATE jobs SET owner = '' WHERE id = ?", (job,))
+    close_unattended(connection)
 
 
 def close_unattended(connection: sqlite3.Connection) -> None:

@@ -195,11 +195,12 @@ def promote(connection: sqlite3.Connection, book_row: int, needs: Mapping[str, t
 
 
 def advance_group(connection: sqlite3.Connection, group: str, needs: Mapping[str, tuple[str, ...]]) -> int | None:
-    """Let the next book of an order group begin, if none is at work. Returns: that book's row, or None."""
+    """Let the next book of an order group begin, if none is at work. Returns: the book that may now, or None."""
     head = order_groups.head(connection, group) if group else None
-    if head is not None:
-        promote(connection, head, needs)
-    return head
+    if head is None:
+        return None
+    promote(connection, head, needs)
+    return head if states(connection, head)[order_groups.GATE] == "ready" else None
 
 
 def advance_groups(connection: sqlite3.Connection, needs: Mapping[str, tuple[str, ...]]) -> None:
