@@ -75,6 +75,7 @@ def drop(connection: sqlite3.Connection, job: int) -> None:
 def set_scope(connection: sqlite3.Connection, job: int, roots: Sequence[bytes]) -> None:
     """Record which files a job looks at: those that are one of `roots` or lie below it, under any stored root."""
     stored = connection.execute("SELECT path, id FROM roots").fetchall()
+    roots = files.topmost(roots)
     rows = [(job, root_id, low, high) for path, root_id in stored for low, high in _ranges(path, roots)]
     connection.executemany("INSERT OR IGNORE INTO job_scopes (job, root, low, high) VALUES (?,?,?,?)", rows)
 
