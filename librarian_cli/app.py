@@ -5,6 +5,7 @@ with Librarian(config.load()) as librarian:
     hits = librarian.search(Query("tidal forces"))
 """
 
+import os
 import sqlite3
 import threading
 import time
@@ -115,13 +116,20 @@ class Librarian:
         Raises: EnvironmentFault: the disk, the library or a root fails.
         """
         from librarian_cli.pipeline.shutdown import Shutdown
-        from librarian_cli.pipeline.watching import Watching
+        from librarian_cli.pipeline.watching import Watching, may_matter
         from librarian_cli.watch import Watcher
 
         shutdown = shutdown or Shutdown()
         outcomes: Counter[str] = Counter()
         stopped = threading.Event()
-        watcher = Watcher(request.roots, self.config.watch, lambda text: self.bus.publish(Notice(text)))
+
+        def close_job(job: int) -> None:
+            result = self._close_job(job, time.monotonic())
+            outcomes.update(result.outcomes)
+            outcomes["failed"] -= result.reasons.get("failed", {}).get("changed", 0)  # a later batch has them again
+
+        wants = partial(may_matter, request=request, library=os.path.realpath(os.fsencode(self._folder)))
+        watcher = Watcher(request.roots, self.config.watch, lambda text: self.bus.publish(Notice(text)), wants=wants)
         with ExitStack() as stack:
             stack.callback(watcher.close)
             coordinator, owner = stack.enter_context(self._at_work("watch", request, jobs=jobs))
@@ -134,9 +142,7 @@ class Librarian:
                 coordinator=coordinator,
                 watcher=watcher,
                 open_job=lambda: self._open_job("watch", owner.name, request.priority),
-                close_job=lambda job: outcomes.update(
-                    self._close_job(job, time.monotonic(), interrupted=False).outcomes
-                ),
+                close_job=close_job,
             )
             intake = scanner.submit(watching.run_intake, request, shutdown, stopped, once=once)
             coordinator.run(owner, shutdown, partial(watching.reached, intake))
