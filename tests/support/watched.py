@@ -2,8 +2,11 @@
 
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from librarian_cli.store import files
 from librarian_cli.store.connections import open_read_only
@@ -13,6 +16,22 @@ from tests.support.trees import write_text
 
 SETTLE_SECONDS = 0.4
 PATIENCE_SECONDS = 20.0
+INOTIFY = Path("/proc/sys/fs/inotify")
+
+
+@contextmanager
+def limit(name: str, value: int) -> Iterator[None]:
+    """Lower one of the system's limits of inotify for a while; skip where that is not allowed."""
+    place = INOTIFY / name
+    try:
+        before = place.read_text()
+        place.write_text(str(value))
+    except OSError as exc:
+        pytest.skip(f"{place} cannot be changed: {exc.strerror}")
+    try:
+        yield
+    finally:
+        place.write_text(before)
 
 
 class Watched:

@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,25 +13,9 @@ from tests.support.filed import rows
 from tests.support.live import stays
 from tests.support.program import librarian
 from tests.support.trees import write_text
-from tests.support.watched import SETTLE_SECONDS, Watched
+from tests.support.watched import SETTLE_SECONDS, Watched, limit
 
 LATER_SECONDS = 3 * SETTLE_SECONDS
-INOTIFY = Path("/proc/sys/fs/inotify")
-
-
-@contextmanager
-def limit(name: str, value: int) -> Iterator[None]:
-    """Lower one of the system's limits of inotify for a while; skip where that is not allowed."""
-    place = INOTIFY / name
-    try:
-        before = place.read_text()
-        place.write_text(str(value))
-    except OSError as exc:
-        pytest.skip(f"{place} cannot be changed: {exc.strerror}")
-    try:
-        yield
-    finally:
-        place.write_text(before)
 
 
 def mount(folder: Path, *options: str) -> None:
