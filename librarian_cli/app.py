@@ -128,13 +128,20 @@ class Librarian:
         Raises: EnvironmentFault: the disk, the library or a root fails.
         """
         from librarian_cli.pipeline.shutdown import Shutdown
-        from librarian_cli.pipeline.watching import Watching
+        from librarian_cli.pipeline.watching import Watching, may_matter
         from librarian_cli.watch import Watcher
 
         shutdown = shutdown or Shutdown()
         outcomes: Counter[str] = Counter()
         stopped = threading.Event()
-        watcher = Watcher(request.roots, self.config.watch, lambda text: self.bus.publish(Notice(text)))
+
+        def close_job(job: int) -> None:
+            result = self._close_job(job, time.monotonic())
+            outcomes.update(result.outcomes)
+            outcomes["failed"] -= result.reasons.get("failed", {}).get("changed", 0)  # a later batch has them again
+
+        wants = partial(may_matter, request=request, library=os.path.realpath(os.fsencode(self._folder)))
+        watcher = Watcher(request.roots, self.config.watch, lambda text: self.bus.publish(Notice(text)), wants=wants)
         with ExitStack() as stack:
             stack.enter_context(self._hooks(shutdown))
             stack.callback(watcher.close)
@@ -148,9 +155,7 @@ class Librarian:
                 coordinator=coordinator,
                 watcher=watcher,
                 open_job=lambda: self._open_job("watch", owner.name, request.priority),
-                close_job=lambda job: outcomes.update(
-                    self._close_job(job, time.monotonic(), interrupted=False).outcomes
-                ),
+                close_job=close_job,
             )
             intake = scanner.submit(watching.run_intake, request, shutdown, stopped, once=once)
             coordinator.run(owner, shutdown, partial(watching.reached, intake))

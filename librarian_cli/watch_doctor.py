@@ -12,8 +12,7 @@ from watchdog.observers import Observer
 
 from librarian_cli.config import Config
 from librarian_cli.discover import Listing, Selection, walk
-from librarian_cli.errors import EnvironmentFault
-from librarian_cli.watch import NETWORK_TYPES, filesystem_type
+from librarian_cli.watch_limits import NETWORK_TYPES, filesystem_type
 
 _PROBE_SECONDS = 2.0
 _INOTIFY = Path("/proc/sys/fs/inotify")
@@ -34,6 +33,9 @@ def examine(root: bytes, config: Config) -> Iterator[Finding]:
     if not os.path.isdir(root):
         yield Finding("bad", f"{name}: not a folder; name the folder that holds the file")
         return
+    if not os.access(root, os.R_OK | os.X_OK):
+        yield Finding("bad", f"{name}: cannot be listed; give yourself the right to")
+        return
     yield from _rights(root, config)
     yield _filesystem(root)
     yield _budget(root)
@@ -43,12 +45,8 @@ def examine(root: bytes, config: Config) -> Iterator[Finding]:
 
 def _rights(root: bytes, config: Config) -> Iterator[Finding]:
     listing, refused = Listing(), 0
-    try:
-        for candidate in walk(root, Selection(hidden=config.ingest.hidden), listing):
-            refused += not os.access(candidate.absolute, os.R_OK)
-    except EnvironmentFault as exc:
-        yield Finding("bad", str(exc))
-        return
+    for candidate in walk(root, Selection(hidden=config.ingest.hidden), listing):
+        refused += not os.access(candidate.absolute, os.R_OK)
     for path, why in listing.unreadable:
         yield Finding("bad", f"{os.fsdecode(path)}: cannot be listed ({why}); what is in it is not seen")
     if refused:
@@ -80,7 +78,8 @@ def _budget(root: bytes) -> Finding:
 def _events(root: bytes) -> Finding:
     """Open a file to read, as anyone may, and wait for the system to tell of it."""
     name = os.fsdecode(root)
-    candidate = next(walk(root, Selection(hidden=True), Listing()), None)
+    found = walk(root, Selection(hidden=True), Listing())
+    candidate = next((item for item in found if os.access(item.absolute, os.R_OK)), None)
     if candidate is None:
         return Finding("note", f"{name}: no file to try whether events arrive")
     seen = threading.Event()

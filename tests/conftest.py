@@ -13,7 +13,7 @@ import pytest
 from tests.support.ingests import ingest
 from tests.support.trees import SAMPLES
 
-_OURS = ("LIBRARIAN_TEST_DATA", "LIBRARIAN_FAULT_TRIALS", "LIBRARIAN_FAULT_SEED")
+_OURS = ("LIBRARIAN_TEST_DATA", "LIBRARIAN_FAULT_TRIALS", "LIBRARIAN_FAULT_SEED", "LIBRARIAN_WATCH_FILES")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -13,6 +13,7 @@ import click
 
 if TYPE_CHECKING:
     from librarian_cli.app import Librarian
+    from librarian_cli.config import Config
     from librarian_cli.events import Bus
 
 
@@ -26,12 +27,19 @@ class Settings:
 
     def open(self, flags: Mapping[str, Any] | None = None, *, bus: "Bus | None" = None) -> "Librarian":
         """Load the configuration with these flags on top, and open the library."""
-        from librarian_cli import config
         from librarian_cli.app import Librarian
 
+        return Librarian(self.load(flags), bus=bus)
+
+    def load(self, flags: Mapping[str, Any] | None = None) -> "Config":
+        """Load the configuration with these flags on top, and let the log go to standard error."""
+        from librarian_cli import config
+
         level = logging.ERROR if self.quiet else (logging.WARNING, logging.INFO, logging.DEBUG)[min(self.verbose, 2)]
-        logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-        return Librarian(config.load({"library.path": self.library, **(flags or {})}), bus=bus)
+        handler = logging.StreamHandler()
+        handler.setLevel(level)  # of its own, because a log file may want more
+        logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=[handler])
+        return config.load({"library.path": self.library, **(flags or {})})
 
 
 pass_settings = click.make_pass_decorator(Settings)

@@ -1,8 +1,11 @@
 """Telling a service manager how a long-running command is (systemd's sd_notify protocol). Without one, nothing."""
 
+import logging
 import os
 import socket
 import time
+
+logger = logging.getLogger(__name__)
 
 _VARIABLE = "NOTIFY_SOCKET"
 
@@ -28,6 +31,9 @@ def _notify(message: str) -> None:
         return
     if address.startswith("@"):  # an abstract socket
         address = "\0" + address[1:]
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as manager:
-        manager.connect(address)
-        manager.sendall(message.encode())
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as manager:
+            manager.connect(address)
+            manager.sendall(message.encode())
+    except OSError as exc:  # a manager that is gone is no reason to end
+        logger.debug("%s cannot be told: %s", address, exc)

@@ -1,8 +1,10 @@
 """`librarian watch`."""
 
 import logging
+import signal
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from logging.handlers import RotatingFileHandler
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
     from librarian_cli.app import Librarian
     from librarian_cli.config import Config
-    from librarian_cli.events import Event
+    from librarian_cli.events import Event, StageEnded
     from librarian_cli.pipeline.intake import Request
 
 logger = logging.getLogger(__name__)
@@ -51,12 +53,35 @@ def watch(settings: Settings, /, *, folders: tuple[bytes, ...], once: bool, doct
     roots = tuple(dict.fromkeys(discover.resolve(path) for path in folders))
     if doctor:
         sys.exit(_diagnose(settings, roots, options))
-    while (code := _watch(settings, roots, options, once=once)) is None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # where no watch takes it: before the first, and between two
+    chosen = _load(settings, options)
+    while (code := _watch(settings, chosen, roots, options, once=once)) is None:
         service.reloading()  # SIGHUP: once more, with the settings as they are now
+        chosen = _reload(settings, options) or chosen
     sys.exit(code)
 
 
-def _watch(settings: Settings, roots: tuple[bytes, ...], options: dict[str, object], *, once: bool) -> int | None:
+def _load(settings: Settings, options: dict[str, object]) -> "Config":
+    chosen = settings.load(_flags(options))
+    return replace(chosen, limits=replace(chosen.limits, grace_seconds=chosen.watch.grace_seconds))
+
+
+def _reload(settings: Settings, options: dict[str, object]) -> "Config | None":
+    """Read the settings anew; say what is wrong with them, and keep the old ones then."""
+    from librarian_cli.cli import render
+    from librarian_cli.errors import UsageError
+
+    try:
+        return _load(settings, options)
+    except UsageError as exc:
+        render.echo(f"librarian: {render.escape(str(exc))}; the watch goes on with its old settings", err=True)
+        return None
+
+
+def _watch(
+    settings: Settings, chosen: "Config", roots: tuple[bytes, ...], options: dict[str, object], *, once: bool
+) -> int | None:
+    from librarian_cli.app import Librarian
     from librarian_cli.cli import service
     from librarian_cli.events import Bus
     from librarian_cli.pipeline.shutdown import Shutdown
@@ -69,15 +94,16 @@ def _watch(settings: Settings, roots: tuple[bytes, ...], options: dict[str, obje
         bus.subscribe(_print_book)
     bus.subscribe(_log_event)
     with (
-        settings.open(_flags(options), bus=bus) as librarian,
-        _log_file(librarian.config),
-        shutdown.on_signals(),
+        shutdown.on_signals(),  # first and last: what comes early or late counts as well
+        Librarian(chosen, bus=bus) as librarian,
+        _log_file(chosen),
         Progress(bus, shown=shows),
     ):
         service.ready(f"watching {len(roots)} folders")
         jobs = int(str(options["jobs"])) if options["jobs"] else None
         outcomes = librarian.watch(_request(librarian, roots, options), jobs=jobs, shutdown=shutdown, once=once)
-        service.stopping()
+        if not shutdown.reload_asked:
+            service.stopping()  # a manager that hears this waits for the end, then kills
     if shutdown.reload_asked:
         return None
     if shutdown.level:
@@ -110,7 +136,7 @@ def _print_book(event: "Event") -> None:
     from librarian_cli.cli import render
     from librarian_cli.events import StageEnded
 
-    if isinstance(event, StageEnded) and (event.outcome == "failed" or event.stage == "audit"):
+    if isinstance(event, StageEnded) and _is_end(event):
         outcome = f"{event.outcome}:{event.reason}" if event.reason else event.outcome
         render.echo(f"{outcome}  {event.book[:12]}  {render.escape(event.name)}", err=True)
 
@@ -119,10 +145,15 @@ def _log_event(event: "Event") -> None:
     """What the log file keeps: every book that ended, and what a person was told."""
     from librarian_cli.events import Notice, StageEnded
 
-    if isinstance(event, StageEnded) and (event.outcome == "failed" or event.stage == "audit"):
+    if isinstance(event, StageEnded) and _is_end(event):
         logger.info("%s:%s %s %s", event.outcome, event.reason, event.book[:12], event.name)
     elif isinstance(event, Notice):
         logger.info("%s", event.text)
+
+
+def _is_end(event: "StageEnded") -> bool:
+    """Whether a book has ended, well or not. One that changed while it was read has not."""
+    return (event.outcome == "failed" and event.reason != "changed") or event.stage == "audit"
 
 
 @contextmanager
@@ -142,7 +173,7 @@ def _log_file(config: "Config") -> "Iterator[None]":
     ours = logging.getLogger("librarian_cli")
     before = ours.level
     ours.addHandler(handler)
-    ours.setLevel(logging.INFO)
+    ours.setLevel(min(logging.INFO, ours.getEffectiveLevel()))
     try:
         yield
     finally:

@@ -82,6 +82,7 @@ class Intake:
         self._wake = wake
         self._seen = 0
         self._new = 0
+        self._stale = 0  # of those, what ended as before; for the writer's thread
         self._fault: BaseException | None = None  # the first write that failed
 
     def run(self, request: Request, threads: int, stopped: Callable[[], bool]) -> None:
@@ -118,7 +119,7 @@ class Intake:
     @property
     def has_news(self) -> bool:
         """Whether anything was new, changed, moved or gone."""
-        return self._new > 0
+        return self._new > self._stale
 
     def _found(self, request: Request, listings: dict[bytes, Listing]) -> Iterator[Candidate]:
         """The files of every root in one stream: a list of single files is taken as quickly as their folder."""
@@ -203,6 +204,7 @@ class Intake:
         if hashed.outcome:
             known = files.known(connection, [candidate])[0]
             if known and known.outcome == (hashed.outcome.outcome, hashed.outcome.reason):
+                self._stale += 1
                 files.mark_seen(connection, [known.id], self._job)
                 return 0
             files.record(connection, candidate, self._job, book_row=None, outcome=hashed.outcome)
@@ -237,8 +239,7 @@ class Intake:
         if whole and listing.files and not listing.unreadable and os.path.isdir(root):
             gone = files.mark_absent(connection, root, self._job)
         if listing.gone and _has_entries(root):  # an empty root is a disk that is not mounted
-            for path in listing.gone:
-                gone += files.mark_gone(connection, os.path.join(root, path))
+            gone += files.mark_gone(connection, (os.path.join(root, path) for path in listing.gone))
         self._new += len(gone)
         identity.log_gone(connection, gone, self._job)
 

@@ -91,8 +91,9 @@ class Shutdown:
             self._wake()
             return
         if signum == signal.SIGHUP:
-            self.reload_asked = not self.level
-            self.level = self.level or 1
+            if not self.level:  # a second one asks for no more than the first, and none undoes a SIGTERM
+                self.reload_asked = True
+                self.level = 1
             self._wake()
             return
         self.reload_asked = False

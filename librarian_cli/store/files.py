@@ -6,7 +6,7 @@ A path is a root (absolute, bytes) and a path below it (bytes). Nested roots sha
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from librarian_cli.models import Candidate, FileOutcome
@@ -175,12 +175,12 @@ def mark_absent(connection: sqlite3.Connection, root: bytes, job: int) -> list[b
 
     A listing without any file says that a disk is not mounted, rather than that everything was deleted.
     """
-    return _mark_missing(connection, root, "seen_job < ?", (job,))
+    return _mark_missing(connection, frozenset((root,)), "seen_job < ?", (job,))
 
 
-def mark_gone(connection: sqlite3.Connection, path: bytes) -> list[bytes]:
-    """Record that a path, a file's or a folder's, is not there any more. Returns: the files that went."""
-    return _mark_missing(connection, path, "1", ())
+def mark_gone(connection: sqlite3.Connection, paths: Iterable[bytes]) -> list[bytes]:
+    """Record that paths, of files or folders, are not there any more. Returns: the files that went."""
+    return _mark_missing(connection, frozenset(paths), "1", ())
 
 
 def sweep(connection: sqlite3.Connection, before: float) -> int:
@@ -262,7 +262,7 @@ def _place(row: tuple[int, int, bytes, bytes]) -> Place:
 
 
 def _mark_missing(
-    connection: sqlite3.Connection, top: bytes, condition: str, values: tuple[object, ...]
+    connection: sqlite3.Connection, tops: frozenset[bytes], condition: str, values: tuple[object, ...]
 ) -> list[bytes]:
     rows = connection.execute(
         "SELECT roots.path, files.path, files.id, files.device FROM files JOIN roots ON roots.id = files.root"
@@ -272,11 +272,19 @@ def _mark_missing(
     gone = {}
     for root, path, file_id, device in rows:
         whole = _join(root, path)
-        if (whole == top or _below(top, whole) is not None) and _is_gone(whole, _unsigned(device)):
+        if not tops.isdisjoint(_and_above(whole)) and _is_gone(whole, _unsigned(device)):
             gone[file_id] = whole
     now = time.time()
     connection.executemany("UPDATE files SET missing_since = ? WHERE id = ?", ((now, file_id) for file_id in gone))
     return list(gone.values())
+
+
+def _and_above(path: bytes) -> Iterator[bytes]:
+    """A path and every folder that it lies in."""
+    yield path
+    while path != b"/":
+        path = os.path.dirname(path)
+        yield path
 
 
 def _is_gone(path: bytes, device: int) -> bool:

@@ -339,6 +339,22 @@ def unfinished(connection: sqlite3.Connection, job: int) -> int:
     return int(row[0])
 
 
+def first_unfinished(connection: sqlite3.Connection, job: int, start: int = 0) -> int | None:
+    """The first book that a job waits for, from this row on; None where there is none.
+
+    Whoever asks again and again, and brings the last answer, passes each book of a job once.
+    """
+    row = connection.execute(
+        "SELECT job_books.book FROM job_books JOIN books ON books.id = job_books.book"
+        " WHERE job_books.job = ? AND job_books.book >= ? AND books.status <> 'waiting'"
+        " AND EXISTS (SELECT 1 FROM tasks WHERE tasks.book = job_books.book"
+        " AND tasks.state IN ('waiting', 'ready', 'leased'))"
+        " ORDER BY job_books.book LIMIT 1",
+        (job, start),
+    ).fetchone()
+    return row[0] if row else None
+
+
 def held(connection: sqlite3.Connection, owner: str) -> dict[int, int]:
     """What an owner has leased: task -> token."""
     return dict(connection.execute("SELECT id, token FROM tasks WHERE state='leased' AND owner=?", (owner,)).fetchall())

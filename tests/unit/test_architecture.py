@@ -17,7 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "models"),
     ("events", "config", "config_edit"),
-    ("capacity",),
+    ("capacity", "settling", "watch_limits"),
     ("text",),
     ("readers", "embedders", "store", "discover", "watch"),  # these do not import each other
     ("identify", "stages"),

@@ -95,8 +95,8 @@ def _kind_of(path: bytes) -> str:
 def _note(word: str, path: bytes) -> None:
     log = os.environ.get("FAULT_LOG")
     if log:
-        line = f"{word} {os.path.basename(os.fsdecode(path))} {time.monotonic():.6f}\n"
-        with Path(log).open("a") as stream:
+        line = b"%s %s %.6f\n" % (word.encode(), os.path.basename(path), time.monotonic())
+        with Path(log).open("ab") as stream:
             stream.write(line)
 
 

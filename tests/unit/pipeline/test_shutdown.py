@@ -100,3 +100,20 @@ def test_a_signal_after_the_time_is_up_ends_it_at_once() -> None:
     shutdown.expire()
     shutdown.request(signal.SIGINT)
     assert (shutdown.level, shutdown.out_of_time, shutdown.exit_code) == (2, True, 130)
+
+
+def test_hangups_ask_for_one_reload_however_many_they_are() -> None:
+    shutdown = Shutdown(reloads=True)
+    with shutdown.on_signals():
+        for _ in range(3):
+            signal.raise_signal(signal.SIGHUP)
+    assert (shutdown.level, shutdown.reload_asked) == (1, True)
+
+
+def test_an_end_outweighs_a_reload_whichever_comes_first() -> None:
+    for signals in ([signal.SIGHUP, signal.SIGTERM], [signal.SIGTERM, signal.SIGHUP]):
+        shutdown = Shutdown(reloads=True)
+        with shutdown.on_signals():
+            for number in signals:
+                signal.raise_signal(number)
+        assert (shutdown.reload_asked, shutdown.exit_code) == (False, 143)

@@ -1,7 +1,9 @@
 """One row per real path, and one outcome with its reason for each file of each job."""
 
+import os
 import sqlite3
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -206,3 +208,20 @@ def test_a_long_detail_is_cut(connection: sqlite3.Connection, job: int) -> None:
     files.record(connection, candidate(b"a"), job, book_row=None, outcome=outcome)
     (item,) = files.outcomes(connection)
     assert len(item.detail) == 2000
+
+
+def test_what_is_gone_is_marked_at_once_for_many_paths_and_all_below_a_folder(
+    connection: sqlite3.Connection, job: int
+) -> None:
+    for path in (b"a", b"ab", b"shelf/b", b"shelf/in/c", b"shelf2/d"):
+        skip(connection, job, path, root=b"/")
+    gone = files.mark_gone(connection, [b"/a", b"/shelf", b"/never seen"])
+    assert sorted(gone) == [b"/a", b"/shelf/b", b"/shelf/in/c"]
+    assert set(found(connection)) == {b"/ab", b"/shelf2/d"}
+    assert files.mark_gone(connection, [b"/shelf"]) == [], "once only"
+
+
+def test_what_is_there_is_not_gone_whoever_says_so(connection: sqlite3.Connection, job: int, tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    skip(connection, job, b"a", root=os.fsencode(tmp_path))
+    assert files.mark_gone(connection, [os.fsencode(tmp_path)]) == []

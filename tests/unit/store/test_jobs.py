@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 
 from librarian_cli.errors import UsageError
-from librarian_cli.models import PRIORITIES
+from librarian_cli.models import PRIORITIES, FileOutcome
 from librarian_cli.store import books, files, jobs, owners, tasks
 from tests.support.filed import claim, fail, file_book, finish, pass_stage
 from tests.support.stored import add_book, candidate, sha256_of
@@ -33,6 +33,14 @@ def see_all(connection: sqlite3.Connection, job: int) -> None:
 
 def start(connection: sqlite3.Connection, priority: str = "medium", owner: str = "me") -> int:
     return jobs.start(connection, "ingest", owner, priority=PRIORITIES[priority])
+
+
+def finish_book(connection: sqlite3.Connection, row: int) -> None:
+    """End every stage of one book well."""
+    for stage in ("schema", "extract", "chunk", "audit"):
+        for task in claim(connection, stage):
+            if task.book_row == row:
+                finish(connection, task)
 
 
 @pytest.mark.parametrize(
@@ -201,3 +209,73 @@ def test_a_closed_job_is_not_closed_again(connection: sqlite3.Connection) -> Non
     before = jobs.get(connection, job)
     jobs.close_unattended(connection)
     assert jobs.get(connection, job) == before
+
+
+NAMES = (b"a", b"a b", b"a.txt", b"a/b", b"a/b/c", b"a/b.txt", b"a/c", b"a0", b"b", b"b/a", b"c/a", b"c/b/a", b"\xff/a")
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        (b"/books",),
+        (b"/books/a",),
+        (b"/books/a", b"/books/a/b", b"/books/a/b/c"),  # nested ones: a file after the inner one is in the outer
+        (b"/books/a/b", b"/books/c"),
+        (b"/books/a.txt", b"/books/b", b"/books/a/c"),
+        (b"/books/\xff", b"/books/a0"),
+        (b"/",),
+        (b"/other",),
+    ],
+)
+def test_a_jobs_files_are_those_that_are_its_scope_or_lie_below(
+    connection: sqlite3.Connection, scope: tuple[bytes, ...]
+) -> None:
+    job = jobs.start(connection, "test", "me")
+    outcome = FileOutcome(b"", "skipped", "unsupported", "", None, 0.0)
+    for name in NAMES:
+        root, path = (b"/books/c", name[2:]) if name.startswith(b"c/") else (b"/books", name)
+        files.record(connection, candidate(path, root=root), job, book_row=None, outcome=outcome)
+    jobs.set_scope(connection, job, scope)
+    inside = {
+        b"/books/" + name
+        for name in NAMES
+        if any((b"/books/" + name + b"/").startswith(top.rstrip(b"/") + b"/") for top in scope)
+    }
+    assert {item.path for item in files.outcomes(connection, job=job)} == inside
+
+
+def test_ten_thousand_paths_are_a_scope_that_costs_no_more_than_one(connection: sqlite3.Connection) -> None:
+    """As after many changes at once: each file is looked up in it, not compared with all of it."""
+    job = jobs.start(connection, "test", "me")
+    outcome = FileOutcome(b"", "skipped", "unsupported", "", None, 0.0)
+    names = [b"%05d" % number for number in range(10_000)]
+    with connection:
+        connection.execute("BEGIN")
+        for name in names:
+            files.record(connection, candidate(name), job, book_row=None, outcome=outcome)
+        jobs.set_scope(connection, job, [b"/books/" + name for name in names])
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    connection.set_progress_handler(count, 10_000)
+    found = connection.execute(f"SELECT count(*) FROM files WHERE {files.IN_JOB}", {"job": job}).fetchone()
+    connection.set_progress_handler(None, 0)
+    assert found == (10_000,)
+    assert steps < 100, "a hundred instructions a file"
+
+
+def test_the_first_unfinished_book_of_a_job_moves_on_as_books_are_done(connection: sqlite3.Connection) -> None:
+    job, other = jobs.start(connection, "ingest", "me"), jobs.start(connection, "ingest", "me")
+    before, first, second = (file_book(connection, name, of) for name, of in (("x", other), ("a", job), ("b", job)))
+    assert before < first < second
+    assert tasks.first_unfinished(connection, job) == first
+    assert tasks.first_unfinished(connection, job, first + 1) == second
+    finish_book(connection, first)
+    assert tasks.first_unfinished(connection, job, first) == second
+    books.set_status(connection, second, "waiting", None)
+    assert tasks.first_unfinished(connection, job) is None, "it waits for a person"
+    assert tasks.first_unfinished(connection, other) == before
