@@ -284,7 +284,8 @@ def _open_scope(connection: sqlite3.Connection, *, job: int, request: Request) -
     for root in request.roots:
         files.root_id(connection, root if os.path.isdir(root) else os.path.dirname(root))
     jobs.set_scope(connection, job, request.scope)
-    jobs.foresee(connection, job)
+    if not request.quiet:
+        jobs.foresee(connection, job)
 
 
 def _resolved(hashed: Hashed) -> "Future[Hashed]":

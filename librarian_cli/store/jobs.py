@@ -67,7 +67,10 @@ def close(connection: sqlite3.Connection, job: int, outcomes: Mapping[str, int])
 
 
 def drop(connection: sqlite3.Connection, job: int) -> None:
-    """Forget a request that found nothing to do."""
+    """Forget a request that found nothing to do; one that tasks name stays, closed."""
+    if connection.execute("SELECT 1 FROM tasks WHERE job = ? LIMIT 1", (job,)).fetchone():
+        close(connection, job, {})
+        return
     connection.execute("DELETE FROM activity WHERE job = ? AND action = 'job.started'", (job,))
     connection.execute("DELETE FROM jobs WHERE id = ?", (job,))
 

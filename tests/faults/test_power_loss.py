@@ -5,6 +5,7 @@ LIBRARIAN_FAULT_TRIALS sets how many cuts; LIBRARIAN_FAULT_SEED repeats a run's.
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from contextlib import closing
@@ -83,7 +84,7 @@ def faults_of(library: Path, promised: Acknowledged) -> list[str]:
         with open_librarian(library) as librarian:
             found = list(librarian.check(read_data=True).problems)
         return found + [f"lost: {stage} of {book}" for stage, book in sorted(promised - stored(library))]
-    except EnvironmentFault as exc:
+    except (EnvironmentFault, sqlite3.DatabaseError) as exc:
         return [str(exc)] if promised or "no library here" not in str(exc) else []
 
 

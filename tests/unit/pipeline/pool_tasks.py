@@ -210,8 +210,12 @@ def silence_for_ever() -> None:
 
 def leave_a_printer_behind(pid_file: str) -> None:
     """Start a child that prints on when its worker is dead."""
-    child = subprocess.Popen(["yes"], start_new_session=True)
+    printed = Path(pid_file + ".printed")
+    script = 'echo y; echo y; : > "$0"; exec yes'
+    child = subprocess.Popen(["sh", "-c", script, str(printed)], start_new_session=True)
     Path(pid_file).write_text(str(child.pid))
+    while not printed.exists():
+        threading.Event().wait(0.001)
     segfault()
 
 
