@@ -268,7 +268,7 @@ def _mark_missing(
         "SELECT roots.path, files.path, files.id, files.device FROM files JOIN roots ON roots.id = files.root"
         f" WHERE missing_since IS NULL AND {condition}",
         values,
-    ).fetchall()
+    )  # one by one: a library may have a million
     gone = {}
     for root, path, file_id, device in rows:
         whole = _join(root, path)

@@ -197,7 +197,10 @@ def test_a_failed_file_is_neither_silent_nor_lost(tree: Path, library: Path, sta
     assert outcomes(library) == {"a.txt": "ok"}
 
 
-@pytest.mark.parametrize("kind", ["segfault", "killed", "memory", "unpicklable", "peek-segfault"])
+@pytest.mark.parametrize(
+    "kind",
+    ["segfault", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("killed", "memory", "unpicklable"))],
+)
 def test_one_bad_file_neither_aborts_the_run_nor_breaks_the_pool(
     tree: Path, library: Path, start: Start, kind: str
 ) -> None:
@@ -265,7 +268,7 @@ def test_ctrl_c_ends_a_hang(tree: Path, library: Path, start: Start) -> None:
     running.wait_for_none(1.0)
 
 
-@pytest.mark.parametrize("command", ["ingest", "watch"])
+@pytest.mark.parametrize("command", ["watch", pytest.param("ingest", marks=pytest.mark.slow)])
 def test_ctrl_c_does_not_exit_with_0(tree: Path, library: Path, start: Start, command: str) -> None:
     write_faulty(tree, "slow.txt", "slow")
     running = start(command, tree, env={"LIBRARIAN_WATCH_SETTLE_SECONDS": "0"})
@@ -286,6 +289,7 @@ def test_parallel_workers_lose_no_writes(tree: Path, library: Path, start: Start
     assert {Path(path).name: text for path, text in found} == texts
 
 
+@pytest.mark.slow
 def test_memory_is_given_back(watched: Watched) -> None:
     """Of the watch, which lives on, and of its workers, of which one that grew too much is replaced."""
     running = watched.begin()

@@ -5,6 +5,8 @@ import shutil
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.support.cli import LATIN_NAME
 from tests.support.filed import rows
 from tests.support.live import stays
@@ -44,6 +46,7 @@ def test_a_file_that_is_dropped_is_taken(watched: Watched) -> None:
     assert texts_read(watched) == ["new.txt"]
 
 
+@pytest.mark.slow
 def test_a_file_that_is_written_slowly_is_read_once_and_whole(watched: Watched) -> None:
     """It pauses for less than it takes to settle, and is written for much longer than that."""
     watched.begin()
@@ -81,6 +84,7 @@ def test_a_renamed_file_costs_a_row_and_no_reading(watched: Watched) -> None:
     assert (watched.agents(), texts_read(watched)) == (before, ["old.txt"])
 
 
+@pytest.mark.slow
 def test_a_file_that_is_replaced_by_a_rename_is_read_again(watched: Watched) -> None:
     watched.write("a.txt", "old")
     watched.begin()
@@ -114,6 +118,7 @@ def test_a_file_that_is_moved_in_with_an_old_date_is_taken(watched: Watched, tmp
     watched.wait_for_all({"old.txt": "ok"})
 
 
+@pytest.mark.slow
 def test_a_file_from_the_future_is_taken_once_it_stands_still(watched: Watched) -> None:
     watched.begin()
     watched.write("ahead.txt")
@@ -152,6 +157,7 @@ def test_a_deleted_file_is_marked_and_returns_unread(watched: Watched) -> None:
     assert watched.agents() == before
 
 
+@pytest.mark.slow
 def test_files_of_one_name_in_two_folders_are_two_books(watched: Watched) -> None:
     watched.begin()
     texts = {name: watched.write(name) for name in ("one/notes.txt", "two/notes.txt")}
@@ -183,6 +189,7 @@ def test_a_file_that_fails_is_named_in_one_line_and_the_rest_goes_on(watched: Wa
     assert next(line for line in lines if "bad.txt" in line).startswith("failed:crash  ")
 
 
+@pytest.mark.slow
 def test_a_file_that_failed_is_tried_again_once_it_changes(watched: Watched) -> None:
     watched.begin()
     watched.write("a.txt", head="FAULT:error\n")

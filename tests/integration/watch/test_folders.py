@@ -99,6 +99,7 @@ def test_a_folder_that_is_removed_takes_its_files_along(watched: Watched) -> Non
     assert sorted(watched.actions("file")) == [("file.gone", name) for name in names]
 
 
+@pytest.mark.slow
 def test_an_emptied_root_deletes_nothing(watched: Watched) -> None:
     watched.write("a.txt")
     watched.begin(LIBRARIAN_WATCH_RESCAN_SECONDS="0.5")
@@ -159,6 +160,7 @@ def test_polling_finds_what_comes_changes_and_goes(watched: Watched) -> None:
     watched.wait_for_all({"stays.txt": "ok"})
 
 
+@pytest.mark.slow
 def test_a_file_from_the_future_is_not_waited_for_for_ever_while_polling(watched: Watched) -> None:
     """Each look meets it before it has settled."""
     watched.write("ahead.txt")
@@ -167,7 +169,9 @@ def test_a_file_from_the_future_is_not_waited_for_for_ever_while_polling(watched
     watched.wait_for_all({"ahead.txt": "ok"})
 
 
-@pytest.mark.parametrize("grown", [False, True], ids=["at the start", "later"])
+@pytest.mark.parametrize(
+    "grown", [pytest.param(False, id="at the start", marks=pytest.mark.slow), pytest.param(True, id="later")]
+)
 def test_folders_that_the_system_refuses_to_watch_are_polled_which_is_said_once(
     watched: Watched, *, grown: bool
 ) -> None:

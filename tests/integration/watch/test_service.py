@@ -154,6 +154,7 @@ def test_once_waits_for_a_file_that_changed_while_it_was_read(watched: Watched) 
     assert ran.code == 0, ran.err
 
 
+@pytest.mark.slow
 def test_once_ends_with_3_where_a_file_failed(watched: Watched) -> None:
     watched.write("good.txt")
     (watched.tree / "empty.txt").touch()
