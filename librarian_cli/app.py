@@ -23,7 +23,7 @@ from librarian_cli.check import CheckResult, check
 from librarian_cli.config import Config
 from librarian_cli.details import BookDetails
 from librarian_cli.errors import LibrarianError, LibraryLocked
-from librarian_cli.events import Bus, FileRefused, Notice, RunEnded
+from librarian_cli.events import Bus, FileRefused, Notice, RunEnded, WatchBegan
 from librarian_cli.hooks import Hooks
 from librarian_cli.models import PRIORITIES, Book, FileOutcome, Hit
 from librarian_cli.search import Query, search
@@ -146,6 +146,7 @@ class Librarian:
             stack.enter_context(self._hooks(shutdown))
             stack.callback(watcher.close)
             coordinator, owner = stack.enter_context(self._at_work("watch", request, jobs=jobs))
+            self.bus.publish(WatchBegan(len(request.roots)))
             scanner = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="librarian-scan"))
             stack.callback(stopped.set)
             watching = Watching(

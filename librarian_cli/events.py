@@ -50,6 +50,13 @@ class StageEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class WatchBegan:
+    """From now on a change below these folders is noticed."""
+
+    folders: int
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something a person should read now: a wait for a lock, a drain, a fallback."""
 
@@ -75,7 +82,7 @@ class RunEnded:
     interrupted: bool
 
 
-Event = FilesFound | StagePlanned | StageAdvanced | StageEnded | Notice | FileRefused | RunEnded
+Event = FilesFound | StagePlanned | StageAdvanced | StageEnded | WatchBegan | Notice | FileRefused | RunEnded
 Subscriber = Callable[[Event], None]
 
 

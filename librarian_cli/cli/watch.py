@@ -93,13 +93,13 @@ def _watch(
     if not shows and not settings.quiet:
         bus.subscribe(_print_book)
     bus.subscribe(_log_event)
+    bus.subscribe(_tell_manager)
     with (
         shutdown.on_signals(),  # first and last: what comes early or late counts as well
         Librarian(chosen, bus=bus) as librarian,
         _log_file(chosen),
         Progress(bus, shown=shows),
     ):
-        service.ready(f"watching {len(roots)} folders")
         jobs = int(str(options["jobs"])) if options["jobs"] else None
         outcomes = librarian.watch(_request(librarian, roots, options), jobs=jobs, shutdown=shutdown, once=once)
         if not shutdown.reload_asked:
@@ -139,6 +139,15 @@ def _print_book(event: "Event") -> None:
     if isinstance(event, StageEnded) and _is_end(event):
         outcome = f"{event.outcome}:{event.reason}" if event.reason else event.outcome
         render.echo(f"{outcome}  {event.book[:12]}  {render.escape(event.name)}", err=True)
+
+
+def _tell_manager(event: "Event") -> None:
+    """Say that the start is over once changes are noticed, and not before."""
+    from librarian_cli.cli import service
+    from librarian_cli.events import WatchBegan
+
+    if isinstance(event, WatchBegan):
+        service.ready(f"watching {event.folders} folders")
 
 
 def _log_event(event: "Event") -> None:

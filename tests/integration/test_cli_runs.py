@@ -121,7 +121,8 @@ def start_hung(tmp_path: Path, *words: str) -> Running:
     """Start a run that reads one text for ever."""
     trees.write_text(tmp_path / "tree" / "a.txt", 1, head="FAULT:hang\n")
     log = tmp_path / "readings"
-    env = {"PYTHONPATH": str(FAULTS), "FAULT_LOG": str(log), "LIBRARIAN_LIMITS_GRACE_SECONDS": "0.2"}
+    env = {"PYTHONPATH": str(FAULTS), "FAULT_LOG": str(log)}
+    env |= dict.fromkeys(("LIBRARIAN_LIMITS_GRACE_SECONDS", "LIBRARIAN_WATCH_GRACE_SECONDS"), "0.2")
     found = running.start(tmp_path / "run", *words, tmp_path / "tree", library=tmp_path / "library", env=env)
     wait_until(lambda: log.exists() and "begin a.txt" in log.read_text(), 30.0, lambda: found.err)
     return found

@@ -15,6 +15,8 @@ from tests.support.running import Running, wait_until
 from tests.support.trees import write_text
 
 SETTLE_SECONDS = 0.4
+QUICK_SECONDS = 0.2
+"""To settle, where nothing is written slowly."""
 PATIENCE_SECONDS = 20.0
 INOTIFY = Path("/proc/sys/fs/inotify")
 
@@ -47,7 +49,7 @@ class Watched:
         self._start = start
         self.running: Running | None = None
 
-    def begin(self, *options: str | Path, settle: float = SETTLE_SECONDS, events: bool = True, **env: str) -> Running:
+    def begin(self, *options: str | Path, settle: float = QUICK_SECONDS, events: bool = True, **env: str) -> Running:
         """Start to watch the tree; where `events` come in, wait until the system would tell of a change."""
         command = ("watch", "--settle", f"{settle:g}", *options, self.tree)
         self.running = self._start(*command, env={"LIBRARIAN_CONFIG": str(self.settings)} | env)

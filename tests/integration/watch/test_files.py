@@ -49,7 +49,7 @@ def test_a_file_that_is_dropped_is_taken(watched: Watched) -> None:
 @pytest.mark.slow
 def test_a_file_that_is_written_slowly_is_read_once_and_whole(watched: Watched) -> None:
     """It pauses for less than it takes to settle, and is written for much longer than that."""
-    watched.begin()
+    watched.begin(settle=SETTLE_SECONDS)
     text = write_text(watched.tree.parent / "source.txt", 1, paragraphs=40)
     parts = [text[start : start + len(text) // 8] for start in range(0, len(text), len(text) // 8)]
     with (watched.tree / "slow.txt").open("w") as stream:
@@ -110,6 +110,7 @@ def test_a_file_that_is_moved_out_is_gone_and_back_where_it_returns(watched: Wat
     assert watched.agents() == before
 
 
+@pytest.mark.slow
 def test_a_file_that_is_moved_in_with_an_old_date_is_taken(watched: Watched, tmp_path: Path) -> None:
     watched.begin()
     write_text(tmp_path / "old.txt", 1)
@@ -142,6 +143,7 @@ def test_a_link_and_a_copy_are_further_paths_of_the_book(watched: Watched) -> No
     assert watched.agents() == before
 
 
+@pytest.mark.slow
 def test_a_deleted_file_is_marked_and_returns_unread(watched: Watched) -> None:
     text = watched.write("a.txt")
     watched.write("stays.txt")
@@ -209,6 +211,7 @@ def test_a_file_that_fails_for_good_leaves_no_job_at_every_look(watched: Watched
     stays(lambda: rows(watched.library, jobs) == [(2,)], LATER_SECONDS)
 
 
+@pytest.mark.slow
 def test_a_book_that_changes_while_it_is_read_settles_and_is_read_whole(watched: Watched) -> None:
     watched.begin()
     watched.write("a.txt", head="FAULT:grow\n")

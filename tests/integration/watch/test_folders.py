@@ -86,6 +86,7 @@ def test_a_folder_that_is_moved_in_is_taken_and_one_moved_out_is_gone(watched: W
     assert rows(watched.library, "SELECT count(*) FROM books") == [(4,)], "they are kept for some time"
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_removed_takes_its_files_along(watched: Watched) -> None:
     names = [f"shelf/{number}.txt" for number in range(5)]
     for name in ("stays.txt", *names):
@@ -108,6 +109,7 @@ def test_an_emptied_root_deletes_nothing(watched: Watched) -> None:
     stays(lambda: watched.outcomes() == {"a.txt": "ok"}, LATER_SECONDS)
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_unmounted_deletes_nothing_and_is_watched_once_it_is_back(watched: Watched, disk: Path) -> None:
     write_text(disk / "a.txt", 1)
     insert(disk, watched.tree)

@@ -82,7 +82,7 @@ def test_a_signal_ends_it_with_its_code_and_leaves_a_clean_library(watched: Watc
 def test_a_manager_hears_of_the_start_of_reloads_and_of_the_end(watched: Watched, manager: Manager) -> None:
     """A reload is no end: a manager that hears of one begins to count down."""
     running = watched.begin(NOTIFY_SOCKET=manager.path)
-    assert manager.states == ["READY=1"]
+    watched.wait(lambda: manager.states == ["READY=1"])
     running.signal(signal.SIGHUP)
     watched.wait(lambda: manager.states == ["READY=1", "RELOADING=1", "READY=1"])
     watched.write("after.txt")
