@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.conftest import Start
 from tests.integration.live.conftest import HEALTHY_BOOKS
 from tests.support import trees
 from tests.support.filed import rows
@@ -102,3 +103,13 @@ def test_other_programs_read_agents_and_decisions_by_the_views(gentle: Path, hea
 def test_the_views_cannot_be_written(gentle: Path) -> None:
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
         rows(gentle, "DELETE FROM activity")
+
+
+def test_what_a_worker_prints_is_kept_by_its_agent_and_reaches_nobody_else(
+    tmp_path: Path, library: Path, start: Start
+) -> None:
+    trees.write_text(tmp_path / "tree" / "a.txt", 1, head="FAULT:print\n")
+    ran = start("ingest", tmp_path / "tree").wait()
+    assert (ran.code, ran.out, ran.err) == (0, "", "")
+    (output,) = rows(library, "SELECT output FROM agents WHERE type = 'ingestion_runner'")
+    assert output == ("printed by Python\nprinted by C\n",)

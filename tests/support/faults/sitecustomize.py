@@ -63,6 +63,11 @@ def _wait_at_gate(path: bytes) -> None:
         time.sleep(0.01)
 
 
+def _print(path: bytes) -> None:
+    print("printed by Python")  # noqa: T201  # what parsers should not do, and some do
+    os.write(2, b"printed by C\n")
+
+
 def _use_memory(path: bytes) -> None:
     bytearray(1 << 40)
 
@@ -80,6 +85,7 @@ _KINDS: Mapping[str, Callable[[bytes], object]] = {
     "memory": _use_memory,
     "unpicklable": _refuse_to_travel,
     "error": _fail,
+    "print": _print,
     "touch": _touch,
     "grow": _grow,
     "vanish": os.unlink,
