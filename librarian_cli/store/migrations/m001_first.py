@@ -1,14 +1,6 @@
-"""The schema as an append-only list of migrations. A landed migration is never edited; a change is a new one."""
+"""The first schema."""
 
-import sqlite3
-import time
-from pathlib import Path
-
-from librarian_cli.errors import EnvironmentFault
-
-APPLICATION_ID = 0x4C696272  # "Libr", so that `file` and we can tell a library from other SQLite files
-
-_M001_FIRST = """
+SCRIPT = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE jobs (
@@ -298,44 +290,3 @@ CREATE VIEW memory_librarian_log AS
            details, strftime('%Y-%m-%dT%H:%M:%fZ', at, 'unixepoch') AS timestamp
     FROM activity;
 """
-
-MIGRATIONS: tuple[tuple[str, str], ...] = (("m001_first", _M001_FIRST),)
-
-
-def apply(connection: sqlite3.Connection, backups: Path, migrations: tuple[tuple[str, str], ...] = MIGRATIONS) -> None:
-    """Bring the schema up to date; each migration commits with its record. An older library is backed up first.
-
-    Raises: EnvironmentFault: the file is no library, or was made by a newer Librarian.
-    """
-    done = require_known(connection, len(migrations))
-    if 0 < done < len(migrations):
-        backups.mkdir(mode=0o700, exist_ok=True)
-        target = backups / f"before-{migrations[done][0]}-{time.time_ns()}.db"
-        connection.execute("VACUUM INTO ?", (str(target),))
-    for number, (name, script) in enumerate(migrations[done:], start=done + 1):
-        connection.executescript(
-            f"BEGIN IMMEDIATE; {script}"
-            "CREATE TABLE IF NOT EXISTS migrations"
-            " (number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at REAL NOT NULL);"
-            f"INSERT INTO migrations VALUES ({number}, '{name}', {time.time()!r});"
-            f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={number}; COMMIT;"
-        )
-
-
-def require_known(connection: sqlite3.Connection, known: int = len(MIGRATIONS)) -> int:
-    """Return how many migrations the file has seen.
-
-    Raises: EnvironmentFault: it is some other program's database, or a newer Librarian's.
-    """
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    application = int(connection.execute("PRAGMA application_id").fetchone()[0])
-    path = connection.execute("PRAGMA database_list").fetchone()[2]
-    if version == 0 and connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0:
-        return 0
-    if application != APPLICATION_ID:
-        raise EnvironmentFault(f"{path}: a database, but not a Librarian library; choose another folder with --library")
-    if version > known:
-        raise EnvironmentFault(
-            f"{path}: written by a newer Librarian (schema {version}, this one knows {known}); upgrade librarian-cli"
-        )
-    return version
