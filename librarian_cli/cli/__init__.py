@@ -11,7 +11,7 @@ import click
 
 from librarian_cli import __version__
 from librarian_cli.cli import streams
-from librarian_cli.cli.context import Settings
+from librarian_cli.cli.context import Settings, accept_general_options
 from librarian_cli.errors import LibrarianError
 
 COMMANDS = {
@@ -52,11 +52,12 @@ class _Group(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        module = importlib.import_module(f"librarian_cli.cli.{COMMANDS[cmd_name]}")
-        command: click.Command = getattr(module, cmd_name)
-        return command
+        if cmd_name in COMMANDS and cmd_name not in self.commands:
+            module = importlib.import_module(f"librarian_cli.cli.{COMMANDS[cmd_name]}")
+            command: click.Command = getattr(module, cmd_name)
+            accept_general_options(command)
+            self.add_command(command)
+        return super().get_command(ctx, cmd_name)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         streams.require_open()

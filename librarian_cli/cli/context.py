@@ -5,8 +5,9 @@ import re
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -40,6 +41,26 @@ class Settings:
         handler.setLevel(level)  # of its own, because a log file may want more
         logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=[handler])
         return config.load({"library.path": self.library, **(flags or {})})
+
+
+def accept_general_options(command: click.Command) -> None:
+    """Let a command and those below it take the options of `librarian` too: people type them at the end."""
+    for inner in command.commands.values() if isinstance(command, click.Group) else ():
+        accept_general_options(inner)
+    hidden = partial(click.Option, hidden=True, expose_value=False, callback=_override)
+    command.params += [
+        hidden(["--library"]),
+        hidden(["-q", "--quiet"], is_flag=True),
+        hidden(["-v", "--verbose"], count=True),
+    ]
+
+
+def _override(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    if not value or not param.name:
+        return
+    ctx.find_root().params[param.name] = value
+    if settings := ctx.find_object(Settings):  # none while a shell asks for completions
+        ctx.obj = replace(settings, **{param.name: value})
 
 
 pass_settings = click.make_pass_decorator(Settings)

@@ -105,6 +105,12 @@ def test_notices_go_to_standard_error_unless_quiet(own: Path, words: Words) -> N
     assert run(copy, words, "--quiet") == Ran(0, told.out, "")
 
 
+@pytest.mark.parametrize("words", [("search", "--mode", "text", "xyzzyplugh"), ("config", "show"), ("agents",)])
+def test_the_options_of_every_command_may_stand_behind_it(own: Path, words: Words) -> None:
+    assert librarian(*words, "--library", own, "-q") == librarian("--library", own, "-q", *words)
+    assert librarian(*words, "--library", own.with_name("none"), "-vv").code == (0 if words[0] == "config" else 4)
+
+
 @pytest.mark.parametrize("words", RESULTS, ids=lambda words: " ".join(map(str, words)))
 def test_a_reader_who_has_left_is_no_fault_of_any_command(own: Path, words: Words, env: dict[str, str]) -> None:
     words = tuple(books_of(own)["bicycle.pdf"]["id"] if word == "BOOK" else word for word in words)
