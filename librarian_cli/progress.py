@@ -1,4 +1,4 @@
-"""Progress bars on standard error, fed by events only: one per stage and a total.
+"""Progress bars on standard error, fed by events only: one per stage and a total. A watch's next run begins them anew.
 
 events (any thread) --> Progress --> tqdm
 """
@@ -9,7 +9,7 @@ import threading
 from types import TracebackType
 from typing import Any, Self
 
-from librarian_cli.events import Bus, Event, FilesFound, Notice, StageAdvanced, StageEnded, StagePlanned
+from librarian_cli.events import Bus, Event, FilesFound, Notice, RunEnded, StageAdvanced, StageEnded, StagePlanned
 
 _STAGES = ("schema", "extract", "chunk", "audit")
 _FORMAT = "{desc:<8}{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} {unit} [{elapsed}<{remaining}{postfix}]"
@@ -24,6 +24,7 @@ class Progress:
         self._lock = threading.Lock()  # guards the bars: events come from several threads
         self._bars: dict[str, Any] = {}
         self._megabytes = 0.0
+        self._run_is_over = False
         bus.subscribe(self._take)
 
     def __enter__(self) -> Self:
@@ -74,7 +75,13 @@ class Progress:
         total = self._bars["total"]
         if isinstance(event, FilesFound):
             total.set_postfix_str(f"{event.seen} files seen" + ("" if event.finished else ", still looking"))
+        elif isinstance(event, RunEnded):
+            self._run_is_over = True
+            for bar in self._bars.values():
+                bar.refresh()  # in a watch they stay, and the last steps came too quickly to be drawn
         elif isinstance(event, StagePlanned):
+            if self._run_is_over:
+                self._begin_anew()
             for bar in (self._bars[event.stage], total):
                 bar.total += event.books
                 bar.update(0)  # redraws no more often than tqdm finds right
@@ -82,6 +89,12 @@ class Progress:
             self._ended(event, total)
         elif isinstance(event, StageAdvanced):
             self._bars[event.stage].update(0)
+
+    def _begin_anew(self) -> None:
+        self._run_is_over, self._megabytes = False, 0.0
+        for bar in self._bars.values():
+            bar.set_postfix_str("", refresh=False)
+            bar.reset(total=0)
 
     def _ended(self, event: StageEnded, total: Any) -> None:
         bar = self._bars[event.stage]

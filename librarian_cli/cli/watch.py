@@ -98,7 +98,7 @@ def _watch(
         shutdown.on_signals(),  # first and last: what comes early or late counts as well
         Librarian(chosen, bus=bus) as librarian,
         _log_file(chosen),
-        Progress(bus, shown=shows),
+        Progress(bus, shown=shows, quiet=settings.quiet),
     ):
         jobs = int(str(options["jobs"])) if options["jobs"] else None
         outcomes = librarian.watch(_request(librarian, roots, options), jobs=jobs, shutdown=shutdown, once=once)

@@ -17,6 +17,7 @@ import pytest
 
 from tests.faults.conftest import FAULTS
 from tests.support import trees
+from tests.support.filed import rows
 from tests.support.program import LIBRARIAN, clean_environment, librarian
 
 PATIENCE_SECONDS = 60.0
@@ -30,13 +31,17 @@ class Terminal:
         self.shown = ""
         self.pid, self._descriptor = pty.fork()
         if self.pid == 0:
-            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("4H", 40, 120, 0, 0))  # a new one has no size at all
+            _resize(0, 120)  # a new one has no size at all
             child_environment = clean_environment(env) | {"TERM": "xterm"}
             os.execve(LIBRARIAN, [str(LIBRARIAN), *map(str, arguments)], child_environment)
 
     def press(self, keys: bytes) -> None:
         """Type on the keyboard."""
         os.write(self._descriptor, keys)
+
+    def resize(self, columns: int) -> None:
+        """Make the window narrower or wider."""
+        _resize(self._descriptor, columns)
 
     def wait_for(self, pattern: str) -> None:
         """Read on until the screen has shown a pattern."""
@@ -64,6 +69,16 @@ class Terminal:
                     self.shown += os.read(self._descriptor, 65_536).decode(errors="replace")
                 except OSError:  # the other end has closed
                     return
+
+
+def _resize(descriptor: int, columns: int) -> None:
+    fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("4H", 40, columns, 0, 0))
+
+
+def drawn(shown: str) -> list[str]:
+    """The bars that a terminal was told to draw, in order, without the movements of the cursor."""
+    lines = re.split(r"[\r\n]|\x1b\[A", shown)
+    return [line.rstrip() for line in lines if re.match(r"\w+\s+\d+%\|", line)]
 
 
 @pytest.fixture
@@ -99,6 +114,30 @@ def test_the_bars_move_while_a_long_book_is_read(tmp_path: Path, terminals: list
     shares = [int(share) for share in re.findall(r"total\s+(\d+)%\|", terminal.shown)]
     assert shares[0] == 0
     assert max(shares) > 0
+
+
+def test_a_watch_on_a_terminal_shows_each_batch_by_bars_that_fit_the_window(
+    tmp_path: Path, terminals: list[Terminal]
+) -> None:
+    trees.write_text(tmp_path / "tree/one.txt", 1)
+    library, settings = tmp_path / "library", {"LIBRARIAN_LOG_PATH": str(tmp_path / "log")}
+    terminal = Terminal("--library", library, "watch", "--settle", "0.1", tmp_path / "tree", env=settings)
+    terminals.append(terminal)
+    whole = r"total\s+100%\|\S*\| (\d+)/\1 steps"
+    terminal.wait_for(whole)
+    steps = int(re.findall(whole, terminal.shown)[-1])
+    assert max(len(line) for line in drawn(terminal.shown)) > 70
+    terminal.resize(60)
+    terminal.shown = ""
+    for number in (2, 3):
+        trees.write_text(tmp_path / f"tree/{number}.txt", number)
+    terminal.read_until(lambda: rows(library, "SELECT count(*) FROM books WHERE status = 'ok'") == [(3,)])
+    terminal.wait_for(whole)
+    assert all(len(line) <= 60 for line in drawn(terminal.shown)), drawn(terminal.shown)
+    assert int(re.findall(whole, terminal.shown)[-1]) in (steps, 2 * steps), "the first batch is not counted again"
+    terminal.press(CTRL_C)
+    assert terminal.wait(5.0) == 130
+    assert "Traceback" not in terminal.shown
 
 
 def test_no_bars_are_shown_when_they_are_not_wanted(tmp_path: Path, terminals: list[Terminal]) -> None:

@@ -14,6 +14,7 @@ from tests.support.watched import Watched
 
 FILES = int(os.environ.get("LIBRARIAN_WATCH_FILES", "3000"))
 FOLDER_FILES = 1000
+ROUNDS = 20 if FILES < 100_000 else 100
 SECONDS_PER_FILE = 0.1
 GROWTH_BYTES = 64 << 20
 """What the second wave may add to the memory of the process; leaks of one path a file would add more."""
@@ -64,3 +65,24 @@ def test_no_file_of_a_flood_is_lost_and_memory_stays_flat(watched: Watched) -> N
     assert len(outcomes) == 2 * FILES
     assert {text.split(":")[0] for text in outcomes.values()} <= {"ok", "ok-with-warning"}
     assert librarian("check", library=watched.library).code == 0
+
+
+def test_memory_stays_flat_over_events_of_the_same_files(watched: Watched) -> None:
+    """Nothing that a watch keeps may grow with what happened, rather than with what there is."""
+    watched.begin()
+    resident = []
+    for number in range(ROUNDS):
+        for name in range(FILES // ROUNDS):
+            (watched.tree / f"{name}.txt").write_text(f"The {name}th letter is written again and again.\n")
+        watched.wait(partial(is_seen, watched), 60 + FILES * SECONDS_PER_FILE)
+        resident.append(resident_bytes(watched))
+        if number % (ROUNDS // 5) == 0:
+            print(f"round {number}: {resident[-1] >> 20} MiB")  # noqa: T201  # figures
+    assert resident[-1] - resident[ROUNDS // 5] < GROWTH_BYTES // 4
+
+
+def is_seen(watched: Watched) -> bool:
+    """Whether the library knows every file as it is now."""
+    threading.Event().wait(0.05)
+    there = {path.stat().st_mtime_ns for path in watched.tree.iterdir()}
+    return {row[0] for row in rows(watched.library, "SELECT mtime_ns FROM files")} == there
