@@ -11,9 +11,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -22,14 +22,15 @@ from librarian_cli import control, details, plan, status
 from librarian_cli.check import CheckResult, check
 from librarian_cli.config import Config
 from librarian_cli.details import BookDetails
-from librarian_cli.errors import LibrarianError, LibraryLocked
-from librarian_cli.events import Bus, FileRefused, Notice, RunEnded, WatchBegan
+from librarian_cli.events import Bus, Notice, WatchBegan
 from librarian_cli.hooks import Hooks
-from librarian_cli.models import PRIORITIES, Book, FileOutcome, Hit
+from librarian_cli.models import Book, FileOutcome, Hit
+from librarian_cli.pipeline import ledger
+from librarian_cli.pipeline.ledger import IngestResult
 from librarian_cli.search import Query, search
-from librarian_cli.stages import QUEUES, ingredients
+from librarian_cli.stages import QUEUES
 from librarian_cli.status import Status
-from librarian_cli.store import activity, agents, books, content, files, fingerprints, jobs, runs, tasks, untouched
+from librarian_cli.store import activity, agents, books, content, files, jobs, runs, tasks, untouched
 from librarian_cli.store.activity import Entry
 from librarian_cli.store.agents import Agent, Totals
 from librarian_cli.store.connections import fault_of
@@ -38,40 +39,12 @@ from librarian_cli.store.jobs import Job, JobBook
 from librarian_cli.store.runs import Run
 
 if TYPE_CHECKING:
-    from librarian_cli.pipeline.coordinator import Coordinator
+    from librarian_cli.pipeline.engine import Engine
     from librarian_cli.pipeline.intake import Request
-    from librarian_cli.pipeline.leases import Owner
     from librarian_cli.pipeline.pools import Pools
     from librarian_cli.pipeline.shutdown import Shutdown
-    from librarian_cli.pipeline.slotpool import WorkerEvent
 
-_RESCANS = 3
 _FOLLOW_SECONDS = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class IngestResult:
-    """What one ingest did, and which of the two ended it before all was done: a signal, or the end of its time."""
-
-    job: int
-    seconds: float
-    reasons: Mapping[str, Mapping[str, int]]
-    """Outcome -> reason ("" for none) -> files."""
-    books: int
-    chunks: int
-    text_bytes: int
-    interrupted: bool
-    out_of_time: bool = False
-
-    @property
-    def ending(self) -> str:
-        """How it ended: done, interrupted or out-of-time."""
-        return "interrupted" if self.interrupted else "out-of-time" if self.out_of_time else "done"
-
-    @property
-    def outcomes(self) -> dict[str, int]:
-        """Files by outcome, every outcome named."""
-        return status.totals(self.reasons)
 
 
 class Librarian:
@@ -112,10 +85,13 @@ class Librarian:
         started = time.monotonic()
         shutdown = shutdown or Shutdown()
         with self._hooks(shutdown):
-            with self._at_work("ingest", request, jobs=jobs, pools=pools) as (coordinator, owner), ExitStack() as stack:
-                job = self._open_job("ingest", owner.name, request.priority)
-                stack.push(partial(self._record_fault, job))
-                self._run(coordinator, job, owner=owner, shutdown=shutdown, request=request)
+            with self._at_work("ingest", request, jobs=jobs, pools=pools) as engine:
+                job = self._open_job("ingest", engine.owner.name, request.priority)
+                try:
+                    engine.run(job, request, shutdown)
+                except BaseException as fault:
+                    ledger.record_fault(self._writable(), job, fault)
+                    raise
             late = shutdown.out_of_time and shutdown.signal is None
             return self._close_job(job, started, interrupted=shutdown.level > 0 and not late, out_of_time=late)
 
@@ -145,7 +121,7 @@ class Librarian:
         with ExitStack() as stack:
             stack.enter_context(self._hooks(shutdown))
             stack.callback(watcher.close)
-            coordinator, owner = stack.enter_context(self._at_work("watch", request, jobs=jobs))
+            engine = stack.enter_context(self._at_work("watch", request, jobs=jobs))
             self.bus.publish(WatchBegan(len(request.roots)))
             scanner = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="librarian-scan"))
             stack.callback(stopped.set)
@@ -153,14 +129,14 @@ class Librarian:
                 self._writable(),
                 self.config,
                 self.bus,
-                coordinator=coordinator,
+                coordinator=engine.coordinator,
                 watcher=watcher,
-                open_job=lambda: self._open_job("watch", owner.name, request.priority),
+                open_job=lambda: self._open_job("watch", engine.owner.name, request.priority),
                 close_job=close_job,
             )
             intake = scanner.submit(watching.run_intake, request, shutdown, stopped, once=once)
-            coordinator.run(owner, shutdown, partial(watching.reached, intake))
-            self._writable().write_now(partial(runs.end_all, owner=owner.name, ending="interrupted"))
+            engine.coordinator.run(engine.owner, shutdown, partial(watching.reached, intake))
+            self._writable().write_now(partial(runs.end_all, owner=engine.owner.name, ending="interrupted"))
         return outcomes
 
     def enqueue(self, request: "Request") -> int:
@@ -168,12 +144,9 @@ class Librarian:
 
         Raises: EnvironmentFault: the disk, the library or a root fails.
         """
-        from librarian_cli.pipeline.intake import Intake
-
-        with self._at_work("ingest", request, jobs=None) as (coordinator, owner):
-            job = self._open_job("ingest", owner.name, request.priority)  # until all is filed
-            intake = Intake(self._writable(), self.config, self.bus, job=job, wake=lambda: None)
-            intake.run(request, coordinator.slots["schema"], lambda: False)
+        with self._at_work("ingest", request) as engine:
+            job = self._open_job("ingest", engine.owner.name, request.priority)  # until all is filed
+            engine.intake(job).run(request, engine.coordinator.slots["schema"], lambda: False)
             self._writable().write_now(partial(jobs.leave, job=job))
         return job
 
@@ -313,46 +286,11 @@ class Librarian:
         """Verify the library: the file, its full-text index, its vectors, and with `read_data` every text's hash."""
         return check(self._writable(), read_data=read_data)
 
-    def _open_job(self, command: str, owner: str, priority: str) -> int:
-        def operation(connection: sqlite3.Connection) -> int:
-            job = jobs.start(connection, command, owner, priority=PRIORITIES[priority])
-            fingerprints.record(connection, ingredients(self.config))
-            activity.record(connection, "job.started", job=job, target=command, priority=priority)
-            return job
-
-        return self._writable().write_now(operation)
-
-    def _close_job(
-        self, job: int, started: float, *, interrupted: bool = False, out_of_time: bool = False
-    ) -> IngestResult:
-        database = self._writable()
-        sweep_before = time.time() - 86_400 * self.config.ingest.sweep_days
-        database.write_now(partial(_forget_orphans, sweep_before=sweep_before))
-        reader = database.reader()
-        result = IngestResult(
-            job,
-            time.monotonic() - started,
-            files.reason_counts(reader, job),
-            *books.totals(reader),
-            interrupted=interrupted,
-            out_of_time=out_of_time,
-        )
-        database.write_now(partial(_close_job, result=result))
-        history = self.config.history
-        prune = partial(activity.prune, max_rows=history.max_rows, max_days=history.max_days)
-        while database.write_now(prune):  # batch by batch, so that others can write in between
-            pass
-        for item in files.outcomes(reader, job=job, outcome="failed"):
-            if item.book is None:
-                self.bus.publish(FileRefused(job, os.fsdecode(item.path), item.reason))
-        self.bus.publish(RunEnded(job, result.outcomes, result.seconds, interrupted or out_of_time))
-        return result
-
     @contextmanager
     def _hooks(self, shutdown: "Shutdown") -> Iterator[None]:
         """Run the user's commands while the block runs, and those that are left after it; a signal cuts that short."""
         settings = self.config.hooks
-        hooks = Hooks(self.bus, settings, library=self._folder, describe=self._describe)
+        hooks = Hooks(self.bus, settings, library=self._folder, describe=self._facts)
         patience = 0.0
         try:
             yield
@@ -362,99 +300,40 @@ class Librarian:
             shutdown.on_change(hooks.hurry)
             hooks.close(patience)
 
-    def _describe(self, book_id: str) -> dict[str, object]:
-        reader = self._writable().reader()
-        book = books.find(reader, book_id)
-        path = next(iter(files.paths_of(reader, book.row)), None)
-        return {
-            "job": tasks.latest_job(reader, book.row),
-            "book": book.id,
-            "title": book.title,
-            "author": book.author,
-            "path": os.fsdecode(path) if path is not None else None,
-            "outcome": book.status,
-            "reason": book.reason,
-            "trust_score": book.trust_score,
-        }
+    def _facts(self, book: str) -> dict[str, object]:
+        return details.facts(self._writable().reader(), book)
 
-    def _record_fault(
-        self, job: int, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Note that a run died of a fault, where the library still takes notes."""
-        if not isinstance(value, Exception) or isinstance(value, LibraryLocked):
-            return
-        code = value.exit_code if isinstance(value, LibrarianError) else 1
-        with suppress(LibrarianError, sqlite3.Error):
-            self._writable().write_now(partial(runs.end, job=job, ending="died"))
-            self.record_exit(job, code)
-
-    def _log_worker(self, pool: str, event: "WorkerEvent") -> None:
-        operation = partial(
-            activity.record,
-            action=f"worker.{event.change}",
-            target=f"{pool} {event.pid}",
-            reason=event.reason,
-        )
-        self._writable().write(operation, durable=False)
-
-    @contextmanager
     def _at_work(
-        self, command: str, request: "Request", *, jobs: int | None, pools: "Pools | None" = None
-    ) -> "Iterator[tuple[Coordinator, Owner]]":
-        """Make this process one of those that work on the library, for as long as the block runs."""
-        from librarian_cli.pipeline.coordinator import Coordinator
-        from librarian_cli.pipeline.leases import Heartbeat, Owner
-        from librarian_cli.pipeline.memory import share_arenas
-        from librarian_cli.pipeline.pools import Pools
+        self, command: str, request: "Request", *, jobs: int | None = None, pools: "Pools | None" = None
+    ) -> "AbstractContextManager[Engine]":
+        from librarian_cli.pipeline.engine import at_work
 
-        share_arenas()
-        database = self._writable(create=True)
-        with ExitStack() as stack:
-            owner = Owner(self._folder / "owners")
-            stack.callback(owner.close)
-            owner.sweep()
-            pools = pools or Pools(self.config, jobs, on_worker=self._log_worker)
-            lease = self.config.limits.lease_seconds
-            heartbeat = Heartbeat(database, owner, command=command, lease_seconds=lease, workers=pools.workers)
-            stack.callback(heartbeat.close)
-            coordinator = Coordinator(
-                database, self.config, self.bus, folder=self._folder, pools=pools, approve=request.approve
-            )
-            stack.callback(coordinator.close)
-            yield coordinator, owner
+        return at_work(
+            self._writable(create=True),
+            self.config,
+            self.bus,
+            folder=self._folder,
+            command=command,
+            approve=request.approve,
+            jobs=jobs,
+            pools=pools,
+        )
 
-    def _run(
-        self, coordinator: "Coordinator", job: int, *, owner: "Owner", shutdown: "Shutdown", request: "Request"
-    ) -> None:
-        """Scan and work side by side; files that changed meanwhile are taken up again, a few times at most."""
-        from librarian_cli.pipeline.intake import Intake
+    def _open_job(self, command: str, owner: str, priority: str) -> int:
+        return ledger.open_job(self._writable(), self.config, command=command, owner=owner, priority=priority)
 
-        intake = Intake(self._writable(), self.config, self.bus, job=job, wake=coordinator.wake)
-        with ThreadPoolExecutor(1, thread_name_prefix="librarian-scan") as scanner:
-            scan: Future[None] = scanner.submit(
-                intake.run, request, coordinator.slots["schema"], lambda: shutdown.level > 0
-            )
-            self._until_done(coordinator, job, owner=owner, shutdown=shutdown, scan=scan)
-            for _ in range(_RESCANS):
-                if not coordinator.changed or shutdown.level:
-                    return
-                changed, coordinator.changed = coordinator.changed, []
-                scan = scanner.submit(intake.rescan, changed)
-                self._until_done(coordinator, job, owner=owner, shutdown=shutdown, scan=scan)
-
-    def _until_done(
-        self, coordinator: "Coordinator", job: int, *, owner: "Owner", shutdown: "Shutdown", scan: "Future[None]"
-    ) -> None:
-        reader = self._writable().reader()
-
-        def reached(idle: bool) -> bool:  # the coordinator's question
-            if not idle or not scan.done():
-                return False
-            scan.result()
-            return not tasks.unfinished(reader, job) and not coordinator.file_index(job)
-
-        scan.add_done_callback(lambda _: coordinator.wake())
-        coordinator.run(owner, shutdown, reached)
+    def _close_job(
+        self, job: int, started: float, *, interrupted: bool = False, out_of_time: bool = False
+    ) -> IngestResult:
+        return ledger.close_job(
+            self._writable(),
+            self.config,
+            self.bus,
+            job=job,
+            started=started,
+            interrupted=interrupted,
+            out_of_time=out_of_time,
+        )
 
     def _writable(self, *, create: bool = False) -> Database:
         if self._open is None:
@@ -466,23 +345,6 @@ class Librarian:
         if self._open is None:
             self._open = Database(self._folder, read_only=True)
         return self._open.reader()
-
-
-def _forget_orphans(connection: sqlite3.Connection, *, sweep_before: float) -> None:
-    """Books whose every file holds something else now, or was deleted long ago, have no place any more."""
-    files.sweep(connection, sweep_before)
-    for row in books.orphans(connection):
-        content.delete_all(connection, row)
-        books.delete(connection, row)
-
-
-def _close_job(connection: sqlite3.Connection, *, result: IngestResult) -> None:
-    counts = result.outcomes
-    runs.end(connection, result.job, result.ending, failed=counts["failed"], unchanged=counts["unchanged"])
-    if result.ending == "done":  # else the next process closes it once all is done
-        jobs.close(connection, result.job, result.outcomes)
-        activity.record(connection, "job.finished", job=result.job, outcomes=result.outcomes)
-    jobs.close_unattended(connection)
 
 
 def _remove(connection: sqlite3.Connection, *, row: int) -> None:

@@ -1,12 +1,13 @@
 """All that is known of one book, put together from the store, and its text or a part of it."""
 
+import os
 import sqlite3
 from bisect import bisect_right
 from dataclasses import dataclass
 
 from librarian_cli.errors import UsageError
 from librarian_cli.models import AuditReport, Book, Chapter, Page, SchemaProposal
-from librarian_cli.store import books, content, files
+from librarian_cli.store import books, content, files, tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,22 @@ def read(reader: sqlite3.Connection, book: Book) -> BookDetails:
         books.proposal(reader, book.row),
         books.audit(reader, book.row),
     )
+
+
+def facts(reader: sqlite3.Connection, book_id: str) -> dict[str, object]:
+    """What a hook is told of a book, as plain data. Raises: UsageError: there is none of that id."""
+    book = books.find(reader, book_id)
+    path = next(iter(files.paths_of(reader, book.row)), None)
+    return {
+        "job": tasks.latest_job(reader, book.row),
+        "book": book.id,
+        "title": book.title,
+        "author": book.author,
+        "path": os.fsdecode(path) if path is not None else None,
+        "outcome": book.status,
+        "reason": book.reason,
+        "trust_score": book.trust_score,
+    }
 
 
 def text(reader: sqlite3.Connection, prefix: str, *, chapter: int | None = None, page: str | None = None) -> str:

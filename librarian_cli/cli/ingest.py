@@ -11,8 +11,9 @@ from librarian_cli.cli.context import DURATION, Settings, json_option, pass_sett
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from librarian_cli.app import IngestResult, Librarian
+    from librarian_cli.app import Librarian
     from librarian_cli.pipeline.intake import Request
+    from librarian_cli.pipeline.ledger import IngestResult
 
 _STAGES = ("schema", "extract", "chunk", "audit")
 _SHOWN_FAILURES = 20

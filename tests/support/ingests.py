@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from librarian_cli import config
-from librarian_cli.app import IngestResult, Librarian
+from librarian_cli.app import Librarian
 from librarian_cli.events import Bus, Event, StageEnded
 from librarian_cli.models import FileOutcome
 from librarian_cli.pipeline.intake import Request
+from librarian_cli.pipeline.ledger import IngestResult
 from tests.support.inline import InlinePools
 
 

@@ -1,0 +1,100 @@
+"""This process at work on the library: an owner with its heartbeat, pools and coordinator, while a block runs."""
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from librarian_cli.config import Config
+from librarian_cli.events import Bus
+from librarian_cli.pipeline.coordinator import Coordinator
+from librarian_cli.pipeline.intake import Intake, Request
+from librarian_cli.pipeline.leases import Heartbeat, Owner
+from librarian_cli.pipeline.memory import share_arenas
+from librarian_cli.pipeline.pools import Pools
+from librarian_cli.pipeline.shutdown import Shutdown
+from librarian_cli.pipeline.slotpool import WorkerEvent
+from librarian_cli.store import activity, tasks
+from librarian_cli.store.database import Database
+
+_RESCANS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Does the tasks of the library, this process's own and whatever else is ready."""
+
+    database: Database
+    config: Config
+    bus: Bus
+    coordinator: Coordinator
+    owner: Owner
+
+    def intake(self, job: int) -> Intake:
+        """What scans for a job and wakes us when it finds something."""
+        return Intake(self.database, self.config, self.bus, job=job, wake=self.coordinator.wake)
+
+    def run(self, job: int, request: Request, shutdown: Shutdown) -> None:
+        """Scan and work side by side; files that changed meanwhile are taken up again, a few times at most."""
+        intake, coordinator = self.intake(job), self.coordinator
+        with ThreadPoolExecutor(1, thread_name_prefix="librarian-scan") as scanner:
+            scan: Future[None] = scanner.submit(
+                intake.run, request, coordinator.slots["schema"], lambda: shutdown.level > 0
+            )
+            self._until_done(job, scan, shutdown)
+            for _ in range(_RESCANS):
+                if not coordinator.changed or shutdown.level:
+                    return
+                changed, coordinator.changed = coordinator.changed, []
+                self._until_done(job, scanner.submit(intake.rescan, changed), shutdown)
+
+    def _until_done(self, job: int, scan: "Future[None]", shutdown: Shutdown) -> None:
+        reader = self.database.reader()
+
+        def reached(idle: bool) -> bool:  # the coordinator's question
+            if not idle or not scan.done():
+                return False
+            scan.result()
+            return not tasks.unfinished(reader, job) and not self.coordinator.file_index(job)
+
+        scan.add_done_callback(lambda _: self.coordinator.wake())
+        self.coordinator.run(self.owner, shutdown, reached)
+
+
+@contextmanager
+def at_work(
+    database: Database,
+    config: Config,
+    bus: Bus,
+    *,
+    folder: Path,
+    command: str,
+    approve: bool,
+    jobs: int | None = None,
+    pools: Pools | None = None,
+) -> Iterator[Engine]:
+    """Make this process one of those that work on the library in `folder`.
+
+    `jobs` caps the workers of each stage; `pools` replaces the pools.
+    """
+    share_arenas()
+    with ExitStack() as stack:
+        owner = Owner(folder / "owners")
+        stack.callback(owner.close)
+        owner.sweep()
+        pools = pools or Pools(config, jobs, on_worker=partial(_log_worker, database))
+        lease = config.limits.lease_seconds
+        heartbeat = Heartbeat(database, owner, command=command, lease_seconds=lease, workers=pools.workers)
+        stack.callback(heartbeat.close)
+        coordinator = Coordinator(database, config, bus, folder=folder, pools=pools, approve=approve)
+        stack.callback(coordinator.close)
+        yield Engine(database, config, bus, coordinator, owner)
+
+
+def _log_worker(database: Database, pool: str, event: WorkerEvent) -> None:
+    operation = partial(
+        activity.record, action=f"worker.{event.change}", target=f"{pool} {event.pid}", reason=event.reason
+    )
+    database.write(operation, durable=False)
