@@ -37,7 +37,7 @@ def start(connection: sqlite3.Connection, priority: str = "medium", owner: str =
 
 def finish_book(connection: sqlite3.Connection, row: int) -> None:
     """End every stage of one book well."""
-    for stage in ("schema", "extract", "chunk", "audit"):
+    for stage in ("schema", "extract", "chunk", "enrich", "audit"):
         for task in claim(connection, stage):
             if task.book_row == row:
                 finish(connection, task)
