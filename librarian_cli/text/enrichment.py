@@ -103,7 +103,9 @@ def _summaries(
         pool += summary.candidates(of_book, np.zeros(count, np.int64), 1)[0]
     pool = sorted(set(pool), key=lambda number: (-of_book[number], number))[:_MOST_CHAPTERS]
     whole = summary.choose(found, of_book, pool, _BOOK_SENTENCES)
-    passages = summary.best_windows(about, sentences, windows, most=_KEY_PASSAGES, least_words=_LEAST_PASSAGE_WORDS)
+    passages = summary.best_windows(
+        tokens, found, about, sentences, windows, most=_KEY_PASSAGES, least_words=_LEAST_PASSAGE_WORDS
+    )
     return summary.spans(sentences, whole), passages, [summary.spans(sentences, some) for some in chosen]
 
 
@@ -122,8 +124,14 @@ def _with_inner(parts: Sequence[tuple[int, Chapter]], best: list[list[int]]) -> 
 def _chapters(
     tokens: Tokens, phrases: Phrases, parts: Sequence[tuple[int, Chapter]], summaries: list[tuple[Span, ...]]
 ) -> tuple[ChapterFindings, ...]:
-    of_word = _part_at(parts, tokens.starts)
-    named = keyphrases.of_chapters(phrases, of_word, len(parts), _CHAPTER_PHRASES)
+    named: list[tuple[Keyphrase, ...]] = [()] * len(parts)
+    for level in range(1, _DEEPEST + 1):  # each among its peers
+        peers = [index for index, (_, chapter) in enumerate(parts) if chapter.level == level]
+        of_word = _part_at([parts[index] for index in peers], tokens.starts)
+        for index, some in zip(
+            peers, keyphrases.of_chapters(phrases, of_word, len(peers), _CHAPTER_PHRASES), strict=True
+        ):
+            named[index] = some
     return tuple(
         ChapterFindings(number, chosen, some)
         for (number, _), chosen, some in zip(parts, summaries, named, strict=True)
@@ -133,8 +141,7 @@ def _chapters(
 
 def _terms(tokens: Tokens) -> tuple[Keyphrase, ...]:
     """Words that come in lumps, by how much their lumps say."""
-    usable = (tokens.is_word & ~tokens.is_stop)[tokens.ids]
-    spots = np.flatnonzero(usable)
+    spots = np.flatnonzero(keyphrases.usable(tokens))
     ids = tokens.ids[spots]
     counts = np.bincount(ids, minlength=len(tokens.words))
     lumps: Floats = keyphrases.lumpiness(spots, ids, np.maximum(1, counts), len(tokens))

@@ -7,6 +7,7 @@ Where evidence is weak the type is UNKNOWN. A language that capitalises every no
 its capitals. Scripts without capitals have no names here.
 """
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,13 +32,21 @@ _NO_NAMES = word_set(
     "easter english french german latin american british italian spanish russian greek roman european mr mrs "
     "miss ms dr ii iii iv vi vii viii ix xi xii xiii xiv xv xvi good poor dear come let well now look see bc ad "
     "pm am ok tv etc isbn http https www com org html pdf url ha hush nay aye alas hello hullo thank thanks damn "
-    "hurrah hallo ay eh exit enter"
+    "hurrah hallo ay eh exit enter ha jan feb mar apr jun jul aug sep sept oct nov dec st nd rd th ed eds et al "
+    "christian christians catholic catholics protestant jew jews jewish englishman englishmen englishwoman frenchman "
+    "frenchmen frenchwoman irish irishman scotch scottish scotchman dutch dutchman european europeans indian indians "
+    "americans germans romans greeks chinese japanese heaven lord almighty providence proceedings journal "
+    "abstract conference symposium workshop fall winter spring summer proposition theorem lemma corollary proof remark "
+    "definition example examples hence bemerkung beispiel beispiele satz beweis aufgabe abb sei seien ebook ebooks "
+    "uncopyright priority homepage copyright"
 )
 _DETERMINERS = word_set(
     "a an the this that these those my your his her its our their no every each any some der die das den dem des "
     "ein eine einen einem einer eines kein keine mein meine sein seine ihr ihre le la les un une l'"
 )
 _CAPITAL_NOUNS = ("de", "lb")
+_ADJECTIVE = re.compile("..(?:er|es|em|[^t]en?)$")
+_NOUN = re.compile("..(?:ung|heit|keit|schaft|tion|ion|tät|nis|mus|ik|chen|lein)(?:e|en|se|sen|s)?$")
 _MUCH_DETERMINED = 0.1
 _MUCH_SMALL = 0.35
 """A word that is written small more often than this, against its capitals, is no name by itself."""
@@ -100,14 +109,14 @@ def _runs(tokens: Tokens, sentences: Sentences) -> tuple[Ints, Ints]:
     titled = np.array([word in entity_types.HONORIFICS for word in tokens.words], bool)
     nameless = np.array([word in _NO_NAMES or word[0].isdigit() for word in tokens.words], bool) & ~titled
     long_shout = tokens.shouted & (tokens.ends - tokens.starts > 5)
-    common = (tokens.language in _CAPITAL_NOUNS) & (determined > _MUCH_DETERMINED * capital)
+    common = _common_nouns(tokens, trusted, capital, determined)
     is_part = tokens.upper & ~(tokens.is_stop | nameless | common)[tokens.ids] & ~long_shout
     # At a sentence's start everything has a capital: it takes the word's other places to tell.
     followed = np.append(
         tokens.upper[1:] & ~tokens.is_stop[tokens.ids[1:]] & (tokens.gaps[1:-1] & reading.MARK == 0), False
     )
     is_part &= ~opens | ((capital > small) | titled)[tokens.ids] | ((small == 0)[tokens.ids] & followed)
-    is_part &= ~_in_headings(tokens, sentences)
+    is_part &= ~_in_headings(tokens, sentences) & ~tokens.is_aside
     glued = _glued(tokens)
     joined = np.zeros(count, bool)
     joined[1:] = is_part[1:] & is_part[:-1] & glued[1:]
@@ -126,11 +135,28 @@ def _runs(tokens: Tokens, sentences: Sentences) -> tuple[Ints, Ints]:
     return first[keep], last[keep]
 
 
+def _common_nouns(tokens: Tokens, trusted: Bools, capital: Ints, determined: Ints) -> Bools:
+    """By id, in a language that gives every noun a capital: those that articles and adjectives stand before."""
+    width = len(tokens.words)
+    if tokens.language not in _CAPITAL_NOUNS:
+        return np.zeros(width, bool)
+    adjective = np.array([bool(_ADJECTIVE.search(word)) for word in tokens.words], bool) & ~tokens.is_stop
+    after = np.zeros(len(tokens), bool)
+    after[1:] = (adjective[tokens.ids] & ~tokens.upper)[:-1] & (tokens.gaps[1:-1] & reading.MARK == 0)
+    described = np.bincount(tokens.ids[after & trusted], minlength=width)
+    formed = np.array([bool(_NOUN.search(word)) for word in tokens.words], bool)
+    found: Bools = formed | (determined + described > _MUCH_DETERMINED * capital)
+    return found
+
+
 def _opens(tokens: Tokens, sentences: Sentences) -> Bools:
     """Words that would have a capital anyway: at a sentence's start, after a quotation mark, colon, dash or line."""
     gaps = tokens.gaps[:-1]
     opens = gaps & (reading.OPEN | reading.STRAIGHT | reading.PARAGRAPH) > 0
     opens |= (gaps & reading.MARK > 0) & (gaps & reading.SPACE == 0)
+    opens |= (gaps & reading.LINE > 0) & (gaps & (reading.MARK | reading.ITALIC) > 0)
+    number = np.array([word[0].isdigit() for word in tokens.words], bool)[tokens.ids]
+    opens[1:] |= (gaps[1:] & reading.LINE > 0) & number[:-1]
     opens[sentences.first[:-1]] = True
     return opens
 
@@ -214,6 +240,8 @@ _THE = frozenset({"the"})
 
 
 def _is_name(item: Evidence) -> bool:
-    if item.count < _LEAST_COUNT or len(item.name) < 3:
+    if item.count < _LEAST_COUNT or len(item.name) < 3 or "_" in item.name:
         return False
+    if max(map(len, item.name.replace(".", " ").split())) < 3:
+        return False  # initials
     return item.trusted >= 2 or (item.trusted >= 1 and item.trusted >= 0.2 * item.count) or item.has_title

@@ -38,6 +38,7 @@ _ORG_WORDS = word_set(
     "bureau commission congress court league office organization organisation group team laboratory laboratories "
     "academy court senate government"
 )
+_ORGS = word_set("congress parliament senate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +74,14 @@ def classify(names: Sequence[Evidence]) -> list[str]:
         if word.rstrip(".").lower() not in HONORIFICS and len(word) > 2
     }
     return [
-        "PERSON" if kind == "UNKNOWN" and _shares(item, people) else kind
+        "PERSON" if kind in ("UNKNOWN", "PLACE") and _shares(item, people, kind) else kind
         for item, kind in zip(names, found, strict=True)
     ]
 
 
 def _by_itself(item: Evidence) -> str:
     words = [word.strip(".").lower() for word in item.name.split()]
-    if words[-1] in _ORG_WORDS and len(words) > 1:
+    if words[-1] in _ORG_WORDS and (len(words) > 1 or words[0] in _ORGS):
         return "ORG"
     if len(words) > 1 and not item.says and (words[-1] in _PLACE_WORDS or words[0] in _PLACE_FIRST):
         return "PLACE"
@@ -90,6 +91,8 @@ def _by_itself(item: Evidence) -> str:
         return "WORK"
     if item.says >= max(2, 0.03 * item.count):
         return "PERSON"
+    if item.name.isupper() or any(map(str.isdigit, item.name)):
+        return "ORG" if item.name.isalpha() and item.after_the >= max(2, 0.2 * item.count) else "UNKNOWN"
     if item.in_place >= max(2, 0.3 * item.count) or (item.in_place >= 0.15 * item.count and _ends_as_place(words)):
         return "PLACE"
     # An initial between two names is a person's; "the" before a name hardly ever is.
@@ -97,8 +100,6 @@ def _by_itself(item: Evidence) -> str:
         return "PERSON"
     if item.acts >= max(3, 0.12 * item.count) and item.after_the <= 0.1 * item.count:
         return "PERSON"
-    if item.name.isupper() and item.after_the >= max(2, 0.2 * item.count):
-        return "ORG"
     return "UNKNOWN"
 
 
@@ -106,5 +107,10 @@ def _ends_as_place(words: Sequence[str]) -> bool:
     return words[-1] in _PLACE_WORDS or bool(_PLACE_ENDINGS.search(words[-1]))
 
 
-def _shares(item: Evidence, people: set[str]) -> bool:
-    return item.in_place < 0.15 * item.count and any(word in people for word in item.name.split())
+def _shares(item: Evidence, people: set[str], kind: str) -> bool:
+    """Whether a name is one of persons known: it holds a word of theirs; a place's must end with one."""
+    words = item.name.split()
+    if kind == "PLACE":
+        return len(words) > 1 and words[-1] in people
+    family = len(words) == 1 and words[0].endswith("s") and words[0][:-1] in people
+    return family or (item.in_place < 0.15 * item.count and any(word in people for word in words))

@@ -3,7 +3,11 @@
     tokens --runs free of stop words and marks--> phrases of 1 to 3 words --C-value x length x earliness--> the best
                                                    \\--occurrences by chapter, x rarity among chapters--> chapters' best
 
-Source: Frantzi, Ananiadou, Mima 2000 (C-value): a phrase counts less where it only occurs inside longer ones.
+Words are compared by their stems, English ones as they are. In scripts without spaces a phrase is 2 to 6 characters
+that stand in changing company on either side: what always stands beside the same character is a part of something
+longer.
+Sources: Frantzi, Ananiadou, Mima 2000 (C-value: a phrase counts less where it only occurs inside longer ones);
+Feng et al. 2004 (accessor variety).
 """
 
 from collections.abc import Iterable
@@ -20,6 +24,12 @@ from librarian_cli.text.wordset import word_set
 
 _SHORT_TEXT_WORDS = 300
 _LENGTH_BONUS = (0.6, 1.6, 1.7)
+_LENGTH_BONUS_UNSPACED = (0.0, 0.8, 1.2, 1.5, 1.6, 1.7)
+_OTHER_SCRIPTS = word_set("ar bg el fa he hi hy ja ka ko mk ru sr th uk zh")
+_FOREIGN = 0.3
+"""What a phrase in Latin letters weighs in a text of one of these languages: most are commands and names of files."""
+_SAME_COMPANY = 0.7
+"""Of a phrase's places, in a script without spaces: beyond this share beside one character it is not complete."""
 _EARLY_WORDS = 200
 _LONG_TEXT_WORDS = 12_000
 _WINDOW_WORDS = 500
@@ -34,7 +44,8 @@ _EMPTY = word_set(
     "al fig eq mr mrs dr sir upon came come went go got get know like little thing things time old good great "
     "think thought don't i'm it's didn't can't won't i'll i've tell told look looked took take gave give asked "
     "cried replied don isn't let us yes oh never even quite enough put away always still seemed yes knew back "
-    "ever page pages vol nothing something anything project gutenberg illustration ii iii iv vi vii viii"
+    "ever page pages vol nothing something anything project gutenberg illustration ii iii iv vi vii viii "
+    "http https www com org net html htm php pdf lt gt amp nbsp thou thee thy hath doth miss"
 )
 """Words beside the stop words that make no phrase."""
 
@@ -49,6 +60,7 @@ class Phrases:
     """What a phrase weighs by its length alone."""
     spots: Ints
     of_spot: Ints
+    language: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +76,12 @@ class _Grams:
 
 def find_phrases(tokens: Tokens) -> Phrases:
     """Score all candidates of a text."""
-    usable = _usable(tokens)
-    order = np.cumsum(usable) - 1
-    grams = _grams(tokens, usable)
-    least = 2 if int(usable.sum()) > _SHORT_TEXT_WORDS else 1
+    chosen = usable(tokens)
+    order = np.cumsum(chosen) - 1
+    unspaced = _unspaced(tokens)
+    foreign = _foreign(tokens)
+    grams = _grams(tokens, chosen, unspaced)
+    least = 2 if int(chosen.sum()) > _SHORT_TEXT_WORDS else 1
     inside = _inside(grams, least)
     is_long = len(tokens) >= _LONG_TEXT_WORDS
     parts = []
@@ -76,8 +90,12 @@ def find_phrases(tokens: Tokens) -> Phrases:
         early = 0.4 + 1 / (1 + np.log1p(order[gram.first] / _EARLY_WORDS))
         frequent = (gram.counts >= least) | ((gram.size > 1) & (least == 1))
         lumps = _EVEN + lumpiness(gram.spots, gram.of_spot, gram.counts, len(tokens)) if is_long else 1.0
-        parts.append(np.where(frequent & (value > 0), value * _LENGTH_BONUS[gram.size - 1] * early * lumps, 0.0))
-    return _best(tokens, grams, parts)
+        bonus = _bonus(gram, unspaced) * np.where(foreign[gram.first], _FOREIGN, 1.0)
+        scores = np.where(frequent & (value > 0), value * bonus * early * lumps, 0.0)
+        if unspaced.any():
+            scores[~_complete(tokens, gram, unspaced)] = 0.0
+        parts.append(scores)
+    return _best(tokens, grams, parts, unspaced)
 
 
 def lumpiness(spots: Ints, of_spot: Ints, counts: Ints, words: int) -> Floats:
@@ -95,7 +113,8 @@ def lumpiness(spots: Ints, of_spot: Ints, counts: Ints, words: int) -> Floats:
 
 def of_book(phrases: Phrases, most: int) -> tuple[Keyphrase, ...]:
     """The best phrases of the whole text."""
-    return _distinct(((phrases.texts[i], int(phrases.counts[i])) for i in range(len(phrases.texts))), most)
+    found = ((phrases.texts[i], int(phrases.counts[i])) for i in range(len(phrases.texts)))
+    return _distinct(found, most, phrases.language)
 
 
 def of_chapters(phrases: Phrases, chapter_of_word: Ints, count: int, most: int) -> list[tuple[Keyphrase, ...]]:
@@ -112,23 +131,42 @@ def of_chapters(phrases: Phrases, chapter_of_word: Ints, count: int, most: int) 
     for start, end in pairwise(borders):
         chosen = order[start : min(end, start + _LOOKED_AT * most)]
         named = ((phrases.texts[found[i]], int(counts[i])) for i in chosen if counts[i] > 1 or count == 1)
-        result.append(_distinct(named, most))
+        result.append(_distinct(named, most, phrases.language))
     return result
 
 
-def _usable(tokens: Tokens) -> Bools:
+def usable(tokens: Tokens) -> Bools:
+    """Which words of a text may be words of its phrases."""
     empty = np.array([word in _EMPTY for word in tokens.words], bool)
-    usable: Bools = (tokens.is_word & ~tokens.is_stop & ~empty)[tokens.ids]
-    return usable
+    found: Bools = (tokens.is_word & ~tokens.is_stop & ~empty)[tokens.ids] & ~tokens.is_aside
+    return found
 
 
-def _grams(tokens: Tokens, usable: Bools) -> list[_Grams]:
+def _unspaced(tokens: Tokens) -> Bools:
+    """By word: whether it is a character of a script without spaces."""
+    found: Bools = np.array([bool(reading.IDEOGRAPHS.match(word)) for word in tokens.words], bool)[tokens.ids]
+    return found
+
+
+def _foreign(tokens: Tokens) -> Bools:
+    if tokens.language not in _OTHER_SCRIPTS:
+        return np.zeros(len(tokens), bool)
+    found: Bools = np.array([word.isascii() for word in tokens.words], bool)[tokens.ids]
+    return found
+
+
+def _grams(tokens: Tokens, usable: Bools, unspaced: Bools) -> list[_Grams]:
+    stems = _stems(tokens)
     joined = np.zeros(len(usable), bool)
     if len(usable):
         joined[1:] = (tokens.gaps[1:-1] & (reading.MARK | reading.PARAGRAPH) == 0) & usable[1:] & usable[:-1]
+        joined[1:] &= (stems[1:] != stems[:-1]) | unspaced[1:]
+        joined[1:] &= ~(unspaced[1:] | unspaced[:-1]) | (tokens.gaps[1:-1] == 0)
     spots = np.flatnonzero(usable)
-    found = [_count(1, spots, tokens.ids[spots])]
-    for size in (2, 3):
+    found = [_count(1, spots, stems[spots])]
+    for size in range(2, 1 + len(_LENGTH_BONUS_UNSPACED if unspaced.any() else _LENGTH_BONUS)):
+        if size > len(_LENGTH_BONUS):
+            joined[1:] &= tokens.gaps[1:-1] == 0
         before = found[-1]
         shorter = np.full(len(usable), -1, np.int64)
         shorter[before.spots] = before.of_spot
@@ -136,8 +174,48 @@ def _grams(tokens: Tokens, usable: Bools) -> list[_Grams]:
         inside = last < len(usable)
         spots, last = before.spots[inside], last[inside]
         spots, last = spots[joined[last]], last[joined[last]]
-        found.append(_count(size, spots, shorter[spots] * len(tokens.words) + tokens.ids[last]))
+        found.append(_count(size, spots, shorter[spots] * len(tokens.words) + stems[last]))
     return found
+
+
+def _stems(tokens: Tokens) -> Ints:
+    """By word of the text: the number of its stem."""
+    if tokens.language in ("", "en"):
+        return tokens.ids  # its few endings tell phrases apart rather than not
+    numbers: dict[str, int] = {}
+    stems = _stem(tokens.words, tokens.language)
+    found: Ints = np.array([numbers.setdefault(stem, len(numbers)) for stem in stems], np.int64)[tokens.ids]
+    return found
+
+
+def _stem(words: list[str], language: str) -> list[str]:
+    try:
+        stems: list[str] = Stemmer.Stemmer(language, 0).stemWords(words)
+    except KeyError:  # a language that the stemmer does not know
+        return words
+    return stems
+
+
+def _bonus(gram: _Grams, unspaced: Bools) -> Floats:
+    spaced = _LENGTH_BONUS[min(gram.size, len(_LENGTH_BONUS)) - 1]
+    bonus: Floats = np.where(unspaced[gram.first], _LENGTH_BONUS_UNSPACED[gram.size - 1], spaced)
+    return bonus
+
+
+def _complete(tokens: Tokens, gram: _Grams, unspaced: Bools) -> Bools:
+    """Which phrases stand in changing company. Beside a space or a mark they stand alone."""
+    width = len(tokens.words)
+    complete = np.ones(len(gram.first), bool)
+    for shift, edge in ((-1, 0), (gram.size, gram.size)):
+        beside = gram.spots + shift
+        inside = (beside >= 0) & (beside < len(tokens))
+        spots, of_spot = beside[inside], gram.of_spot[inside]
+        touching = tokens.gaps[gram.spots[inside] + edge] == 0
+        cells, counts = np.unique(of_spot[touching] * width + tokens.ids[spots[touching]], return_counts=True)
+        most = np.zeros(len(gram.first), np.int64)
+        np.maximum.at(most, cells // width, counts)
+        complete &= most <= _SAME_COMPANY * gram.counts
+    return complete | ~unspaced[gram.first]
 
 
 def _count(size: int, spots: Ints, keys: Ints) -> _Grams:
@@ -160,7 +238,7 @@ def _inside(grams: list[_Grams], least: int) -> list[tuple[Floats, Floats]]:
     return found
 
 
-def _best(tokens: Tokens, grams: list[_Grams], parts: list[Floats]) -> Phrases:
+def _best(tokens: Tokens, grams: list[_Grams], parts: list[Floats], unspaced: Bools) -> Phrases:
     scores = np.concatenate(parts)
     sizes = np.repeat([gram.size for gram in grams], [len(part) for part in parts])
     first = np.concatenate([gram.first for gram in grams])
@@ -174,7 +252,8 @@ def _best(tokens: Tokens, grams: list[_Grams], parts: list[Floats]) -> Phrases:
     known = of_spot >= 0
     texts = [_text(tokens, at, size) for at, size in zip(first[chosen].tolist(), sizes[chosen].tolist(), strict=True)]
     counts = np.concatenate([gram.counts for gram in grams])[chosen]
-    return Phrases(texts, counts, np.array(_LENGTH_BONUS)[sizes[chosen] - 1], spots[known], of_spot[known])
+    bonus = np.concatenate([_bonus(gram, unspaced) for gram in grams])[chosen]
+    return Phrases(texts, counts, bonus, spots[known], of_spot[known], tokens.language)
 
 
 def _text(tokens: Tokens, first: int, size: int) -> str:
@@ -184,16 +263,15 @@ def _text(tokens: Tokens, first: int, size: int) -> str:
     return text
 
 
-def _distinct(candidates: Iterable[tuple[str, int]], most: int) -> tuple[Keyphrase, ...]:
+def _distinct(candidates: Iterable[tuple[str, int]], most: int, language: str) -> tuple[Keyphrase, ...]:
     """The first so many that are neither variants nor single words of those before them."""
-    stemmer = Stemmer.Stemmer("english")
     seen: set[str] = set()
     parts: set[str] = set()
     found: list[Keyphrase] = []
     for text, count in candidates:
-        stems = stemmer.stemWords(text.split())
+        stems = _stem(text.split(), language or "en")
         key = " ".join(stems)
-        if key in seen or key in parts:
+        if key in seen or key in parts or (reading.IDEOGRAPHS.search(key) and any(key in other for other in seen)):
             continue
         seen.add(key)
         parts.update(stems)

@@ -7,7 +7,6 @@ import numpy as np
 
 from librarian_cli.text.tokens import (
     END,
-    IDEOGRAPHS,
     OPEN,
     PARAGRAPH,
     SPACE,
@@ -23,9 +22,11 @@ ABBREVIATIONS = word_set(
     "figs eq ed eds trans vs viz cf al approx ca inc ltd co corp dept est mme mlle jan feb mar apr jun jul aug "
     "sept oct nov dec pp op cit ibid bzw z.b ca usw hr hrsg bd"
 )
+_UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+"""Scripts in which no space follows a full stop."""
 _CLOSERS = frozenset("”\"’'»)」』")
 _OPENERS = frozenset('“"‘«(「『')
-_QUOTES = re.compile('["“”«»„「」『』]')
+_QUOTES = re.compile(r"[\"“”«»„「」『』]|(?<=[,.!?])['’](?=\s)")
 _DEPTHS = {"“": 1, "„": 1, "”": -1, "「": 1, "」": -1, "『": 1, "』": -1}
 
 
@@ -54,13 +55,18 @@ def find_sentences(tokens: Tokens) -> Sentences:
     short = np.array([w in ABBREVIATIONS or (len(w) == 1 and w.isalpha() and w != "i") for w in tokens.words], bool)
     before = np.zeros(count, bool)
     before[1:] = short[tokens.ids[:-1]] & ((tokens.ends - tokens.starts)[:-1] < 6)
-    ideograph = np.array([bool(IDEOGRAPHS.match(w)) for w in tokens.words], bool)
+    ideograph = np.array([bool(_UNSPACED.match(w)) for w in tokens.words], bool)
     before &= ~np.concatenate(([False], ideograph[tokens.ids[:-1]]))
     digit = np.array([w[:1].isdigit() for w in tokens.words], bool)
-    opens = tokens.upper | ideograph[tokens.ids] | digit[tokens.ids] | (gaps & (OPEN | STRAIGHT) > 0)
-    cased = bool(tokens.upper.any())
+    opens = (
+        ~tokens.is_small[tokens.ids]
+        | tokens.upper
+        | ideograph[tokens.ids]
+        | digit[tokens.ids]
+        | (gaps & (OPEN | STRAIGHT) > 0)
+    )
     apart = (gaps & SPACE > 0) | ideograph[tokens.ids]
-    borders = (gaps & PARAGRAPH > 0) | ((gaps & END > 0) & apart & (opens | (not cased)) & ~before)
+    borders = (gaps & PARAGRAPH > 0) | ((gaps & END > 0) & apart & opens & ~before)
     borders[0] = True
     first = np.flatnonzero(borders)
     of_word = np.cumsum(borders) - 1

@@ -3,7 +3,8 @@
     sentences --tf-idf--> similarity to their chapter's centroid x form --> a few candidates --MMR--> its summary
     chapters' candidates --similarity to the book's centroid--> MMR --> the book's summary
 
-Form: length, a full stop, few capitals and figures; speech and sentences about "I" and "you" count less.
+Form: length, a full stop, few capitals, figures and marks (code has many); speech, licences and sentences about "I"
+and "you" count less.
 Sources: Radev et al. 2004 (centroid); Carbonell, Goldstein 1998 (maximal marginal relevance).
 """
 
@@ -24,6 +25,8 @@ _LEAST_CHARS, _MOST_CHARS = 40, 600
 _GOOD_CHARS = (90, 260)
 _CANDIDATES = 12
 _RELEVANCE = 0.7
+_UNFIT, _SPEECH = 0.3, 0.5
+"""What sentences of a passage count that could not stand in a summary, and those that are speech."""
 _PERSONAL = word_set(
     "i i'm i've i'll i'd me my mine myself you your yours yourself thou thee thy we'll you'll you're you've "
     "you'd ich mich mir mein du dich dir dein je me moi mon tu te toi vous yo mi tú usted io tu eu ik"
@@ -32,7 +35,11 @@ _POINTING = word_set(
     "he she it they his her this that these those and but or so then thus therefore however such yet moreover "
     "nevertheless hence also him them"
 )
-_TITLES_SHARE, _FIGURES_SHARE = 0.5, 0.25
+_TITLES_SHARE, _FIGURES_SHARE, _MARKS_SHARE = 0.5, 0.25, 0.34
+_LICENCE = word_set(
+    "gutenberg gutenberg-tm copyright copyrighted trademark warranties warranty ebook ebooks royalty licensee isbn "
+    "redistribute redistribution infringement"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +111,21 @@ def spans(sentences: Sentences, chosen: Iterable[int]) -> tuple[Span, ...]:
 
 
 def best_windows(
-    scores: Floats, sentences: Sentences, first_words: Ints, *, most: int, least_words: int
+    tokens: Tokens,
+    found: Vectors,
+    scores: Floats,
+    sentences: Sentences,
+    first_words: Ints,
+    *,
+    most: int,
+    least_words: int,
 ) -> tuple[Span, ...]:
     """The windows whose sentences score best on average, in reading order. `first_words` are where windows begin."""
     if not len(first_words):
         return ()
     window = np.searchsorted(first_words, sentences.first[:-1], "right") - 1
+    scores = scores * ~tokens.is_aside[sentences.first[:-1]]
+    scores *= np.where(found.form > 0, 1.0, _UNFIT) * np.where(sentences.quoted, _SPEECH, 1.0)
     lengths = np.diff(sentences.first)
     words = np.bincount(window, lengths, minlength=len(first_words))
     means = np.bincount(window, scores * lengths, minlength=len(first_words)) / np.maximum(1, words)
@@ -140,22 +156,36 @@ def _form(tokens: Tokens, sentences: Sentences) -> Floats:
     dense = _dense(tokens)
     form = np.minimum(1, lengths * dense / _GOOD_CHARS[0]) * np.minimum(1, _GOOD_CHARS[1] / np.maximum(1, lengths))
     form *= sentences.whole & (lengths * dense >= _LEAST_CHARS) & (lengths <= _MOST_CHARS)
-    form *= (titles < _TITLES_SHARE) & (figures < _FIGURES_SHARE)
+    form *= (titles < _TITLES_SHARE) & (figures < _FIGURES_SHARE) & ~_crowded(tokens, sentences)
     if count:
         first = sentences.first[:-1]
         pointing = _named(tokens, _POINTING)[tokens.ids[first]]
         form *= np.where(pointing, 0.75, 1.0)
-        if tokens.upper.any():
-            form *= tokens.upper[first]
+        opens = tokens.upper | ~(tokens.is_small | _numbers(tokens))[tokens.ids]
+        form *= (opens & ~tokens.is_aside)[first]
     asking = np.array([tokens.text[end - 1 : end] in "?？" for end in sentences.ends.tolist()], bool)
     form *= np.where(asking, 0.5, 1.0)
+    form *= np.where(_share(tokens, sentences, _named(tokens, _LICENCE)[tokens.ids], words) > 0, 0.2, 1.0)
     form *= np.where(sentences.quoted, 0.3, 1.0) * np.where(personal > 0, 0.4, 1.0)
     return np.asarray(form, np.float64)
+
+
+def _crowded(tokens: Tokens, sentences: Sentences) -> Bools:
+    """Sentences with a mark or a line's end after every third word: code, tables, lists of names."""
+    inner = np.ones(len(tokens), bool)
+    inner[sentences.first[:-1]] = False
+    marked = inner & (tokens.gaps[:-1] & (reading.MARK | reading.LINE) > 0)
+    crowded: Bools = _share(tokens, sentences, marked, np.maximum(1, np.diff(sentences.first))) > _MARKS_SHARE
+    return crowded
 
 
 def _share(tokens: Tokens, sentences: Sentences, which: Bools, words: Ints) -> Floats:
     share: Floats = np.bincount(sentences.of_word[which], minlength=len(words)) / words
     return share
+
+
+def _numbers(tokens: Tokens) -> Bools:
+    return np.array([word[0].isdigit() for word in tokens.words], bool)
 
 
 def _named(tokens: Tokens, words: frozenset[str]) -> Bools:

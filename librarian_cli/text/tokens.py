@@ -4,7 +4,8 @@ Owns: what a word is, and what stands between two of them. Must not know what fo
 
     text --blocks--> class of each character --> word edges, marks between words --> key a word --> ids, vocabulary
 
-Words are runs of letters and digits, with apostrophes and hyphens inside; each ideograph is a word of its own.
+Words are runs of letters and digits, with apostrophes and hyphens inside; each ideograph and each hiragana is a word
+of its own.
 Positions are in characters of the text. Needs numpy: import it where the work is done, not before.
 """
 
@@ -16,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from librarian_cli.text import language as languages
+from librarian_cli.text.wordset import word_set
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -25,17 +27,25 @@ Floats = npt.NDArray[np.float64]
 END, PARAGRAPH, OPEN, CLOSE, STRAIGHT, ITALIC, MARK, LINE, SPACE = (1 << bit for bit in range(9))
 
 _BLOCK_CHARS = 1 << 20
-_SPACE, _LOWER, _UPPER, _DIGIT, _IDEOGRAPH, _INNER, _END, _OPEN, _CLOSE, _STRAIGHT, _ITALIC, _OTHER, _LINE = range(13)
+_SPACE, _LOWER, _UPPER, _DIGIT, _IDEOGRAPH = range(5)
+_INNER, _END, _OPEN, _CLOSE, _STRAIGHT, _ITALIC, _BULLET, _OTHER, _LINE = range(5, 14)
 _SPECIAL = {
     "\n": _LINE, "'": _INNER, "’": _INNER, "-": _INNER, "‐": _INNER, "\u00ad": _INNER,
     **dict.fromkeys(".!?…。！？", _END), **dict.fromkeys("“«„‘「『", _OPEN), **dict.fromkeys("”»」』", _CLOSE),
-    '"': _STRAIGHT, "_": _ITALIC, "*": _ITALIC,
+    '"': _STRAIGHT, "_": _ITALIC, "*": _ITALIC, **dict.fromkeys("•◦▪●‣–+", _BULLET),
 }  # fmt: skip
 _BITS = {
     _END: END | MARK, _OPEN: OPEN | MARK, _CLOSE: CLOSE | MARK, _STRAIGHT: STRAIGHT | MARK, _ITALIC: ITALIC,
-    _OTHER: MARK, _INNER: MARK, _LINE: LINE,
+    _BULLET: MARK, _OTHER: MARK, _INNER: MARK, _LINE: LINE,
 }  # fmt: skip
-IDEOGRAPHS = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+IDEOGRAPHS = re.compile("[\u3040-\u309f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+_GRAMMAR = re.compile(
+    "[\u3040-\u309f的了是在和与與及或也就都而着著这這那之其我你他她它们們很吧吗嗎呢啊么麼把被从從个個到请請等]"
+)
+"""Hiragana, and characters that Chinese builds its sentences with."""
+_COMMON_SHARE, _COMMON_CHARS, _ENOUGH_WORDS = 0.004, 4, 1000
+_MAKERS = word_set("gutenberg gutenberg-tm gutenberg™ ebook ebooks e-book e-books uncopyright pglaf")
+_ASIDE_WORDS, _ASIDE_GAP, _HEAD_WORDS, _TAIL_WORDS = 150, 3, 600, 4000
 _LONGEST_WORD = 40
 _MAX_HASHED = 64
 _WEIGHTS = np.random.default_rng(1).integers(1, 1 << 63, _MAX_HASHED, dtype=np.uint64) | np.uint64(1)
@@ -63,6 +73,10 @@ class Tokens:
     """By id: letters only (with inner marks), two or more, or ideographs."""
     is_stop: Bools
     """By id: among the commonest of its language."""
+    is_small: Bools
+    """By id: begins with a letter that could be a capital (as most scripts have none)."""
+    is_aside: Bools
+    """Of the licence or the notes that a maker of e-books put around the text."""
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -81,14 +95,15 @@ def read(text: str, language: str = "") -> Tokens:
     _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
     spans = zip(starts[first].tolist(), ends[first].tolist(), strict=True)
     words, ids, owned = _vocabulary([text[a:b] for a, b in spans])
+    ids = ids[inverse]
     ends -= 2 * owned[inverse]
-    stops = languages.STOP_WORDS.get(language, frozenset()) | (
-        languages.STOP_WORDS["en"] if language in ("", "en") else frozenset()
-    )
+    stops = languages.STOP_WORDS["en"] | (languages.STOP_WORDS.get(language or "en") or _commonest(ids, words))
     return Tokens(
-        text, language, starts, ends, ids[inverse], gaps, words, upper, shouted,
+        text, language, starts, ends, ids, gaps, words, upper, shouted,
         is_word=np.array([_is_word(word) for word in words], bool),
-        is_stop=np.array([word in stops or word.partition("'")[0] in stops for word in words], bool),
+        is_stop=np.array([_is_stop(word, stops) for word in words], bool),
+        is_small=np.array([word[0].upper() != word[0] for word in words], bool),
+        is_aside=_asides(ids, words),
     )  # fmt: skip
 
 
@@ -190,6 +205,10 @@ def _gaps(classes: npt.NDArray[np.uint8], inside: Bools, starts: Ints, lengths: 
         gaps[before[kinds == kind]] |= bits
     lines = np.bincount(before[kinds == _LINE], minlength=len(gaps))
     gaps[lines > 1] |= PARAGRAPH
+    # A mark of its own at the beginning of a line is an item of a list.
+    following = classes[np.minimum(marks + 1, len(classes) - 1)]
+    bullets = before[((kinds == _BULLET) | (kinds == _ITALIC) | (kinds == _INNER)) & (following == _SPACE)]
+    gaps[bullets[gaps[bullets] & LINE > 0]] |= PARAGRAPH
     if len(starts):
         before_word = classes[starts - 1]
         wide = starts - np.append(0, (starts + lengths)[:-1]) > 1
@@ -208,6 +227,34 @@ def _vocabulary(shown: list[str]) -> tuple[list[str], Ints, Ints]:
         ids.append(numbers.setdefault(small, len(numbers)))
         owned.append(possessive)
     return list(numbers), np.array(ids, np.int64), np.array(owned, np.int64)
+
+
+def _is_stop(word: str, stops: frozenset[str]) -> bool:
+    return word in stops or word.partition("'")[0] in stops or (len(word) == 1 and bool(_GRAMMAR.match(word)))
+
+
+def _commonest(ids: Ints, words: list[str]) -> frozenset[str]:
+    """What serves as stop words in a language of which none are known."""
+    if len(ids) < _ENOUGH_WORDS:
+        return frozenset()
+    often = np.flatnonzero(np.bincount(ids, minlength=len(words)) > max(3, _COMMON_SHARE * len(ids)))
+    return frozenset(words[number] for number in often.tolist() if len(words[number]) <= _COMMON_CHARS)
+
+
+def _asides(ids: Ints, words: list[str]) -> Bools:
+    """Blocks at the beginning and the end that speak of e-books more than once, and what lies between two of them."""
+    count = len(ids)
+    telling = np.array([word in _MAKERS for word in words], bool)[ids]
+    block = np.arange(count) // _ASIDE_WORDS
+    told = np.bincount(block[telling], minlength=count // _ASIDE_WORDS + 1) > 1
+    head = max(_HEAD_WORDS, count // 20) // _ASIDE_WORDS
+    tail = (count - max(_TAIL_WORDS, count // 10)) // _ASIDE_WORDS
+    told[head : max(head, tail)] = False
+    marked = np.flatnonzero(told)
+    for before, after in zip(marked.tolist(), marked[1:].tolist(), strict=False):
+        told[before:after] |= after - before <= _ASIDE_GAP
+    found: Bools = told[block]
+    return found
 
 
 def _is_word(word: str) -> bool:

@@ -3,7 +3,8 @@
 import pytest
 
 from librarian_cli.models import Chapter
-from librarian_cli.text import entities, spans
+from librarian_cli.text import entities, sentences, spans
+from librarian_cli.text import tokens as reading
 from librarian_cli.text.enrichment import enrich
 from librarian_cli.text.findings import Entity, Findings, Span
 
@@ -174,3 +175,71 @@ def test_packed_spans_come_back(found: tuple[Span, ...]) -> None:
 )
 def test_names_are_compared_without_case_and_marks(name: str, key: str) -> None:
     assert entities.key_of(name) == key
+
+
+CHINESE = (
+    "港口的潮汐表由港务局编写。领航员学习潮汐表，船长相信潮汐表。大潮在新月之后到来，小潮在半月之后到来。"
+    "新的潮汐表说明大潮和小潮的高度，旧的潮汐表没有说明。"
+)
+JAPANESE = (
+    "灯台の記録はランプの油を毎日数えた。灯台はランプを守り、ランプは船を守る。"
+    "古い灯台の記録には嵐の夜のランプが書かれている。"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "wanted", "fragments"),
+    [
+        (CHINESE, "zh", {"潮汐表", "大潮"}, {"潮汐", "汐表", "的潮汐表"}),
+        (JAPANESE, "ja", {"灯台", "ランプ"}, {"ンプ", "のランプ", "灯台の"}),
+    ],
+)
+def test_scripts_without_spaces_have_whole_words_for_keyphrases(
+    text: str, language: str, wanted: set[str], fragments: set[str]
+) -> None:
+    found = enrich(text * 4, (), language)
+    phrases = {item.text for item in found.keyphrases}
+    assert wanted <= phrases
+    assert not fragments & phrases
+    assert found.summary
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "forms"),
+    [
+        ("ru", "Старый маяк стоит на скале. У старого маяка живут птицы. К старому маяку идёт лодка. ", "старый маяк"),
+        ("de", "Der alte Leuchtturm steht. Am alten Leuchtturm warten wir. Des alten Leuchtturms. ", "alte leuchtturm"),
+        ("es", "Las mareas vivas suben. La marea viva sube más. Con mareas vivas hay corriente. ", "mareas vivas"),
+        ("fr", "Les marées hautes montent. La marée haute monte. Une marée haute passe. ", "marées hautes"),
+        ("pl", "Stara latarnia stoi tam. Przy starej latarni rosną trawy. Widać starą latarnię. ", "stara latarnia"),
+    ],
+)  # fmt: skip
+def test_forms_of_one_phrase_are_counted_together(language: str, text: str, forms: str) -> None:
+    found = {item.text: item.count for item in enrich(text * 3, (), language).keyphrases}
+    assert found.get(forms, 0) >= 6
+
+
+def test_a_licence_around_a_text_is_no_part_of_what_it_says() -> None:
+    licence = (
+        "This eBook is for the use of anyone anywhere under the terms of the Project Gutenberg License. "
+        "The Foundation asks you to keep the Project Gutenberg name on every eBook that you copy or share. "
+    )
+    found = enrich(licence * 8 + "\n\n" + TIDES * 40 + "\n\n" + licence * 8, (), "en")
+    assert not {"project gutenberg", "ebook", "foundation"} & {item.text for item in found.keyphrases}
+    assert not {"Project Gutenberg", "Foundation"} & {item.name for item in found.entities}
+    assert all(len(licence) * 8 < start < end for start, end in (*found.summary, *found.passages))
+
+
+def test_code_and_lists_stand_in_no_summary() -> None:
+    code = "Package: tides\nArchitecture: any\nDepends: moon, sun\nDescription: Tide tables\n Heights and hours.\n\n"
+    text = TIDES * 2 + "\n\n" + code * 3
+    found = enrich(text, (), "en")
+    assert found.summary
+    assert not any("Architecture" in said for said in cut(text, found.summary))
+
+
+def test_items_of_a_list_are_sentences_of_their_own() -> None:
+    text = "Take these along:\n  * Charts of the whole coast are needed\n  * Ropes of every length are needed\n"
+    tokens = reading.read(text, "en")
+    starts = sentences.find_sentences(tokens).starts.tolist()
+    assert [text[start:].split()[0] for start in starts] == ["Take", "Charts", "Ropes"]
