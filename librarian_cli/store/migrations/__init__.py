@@ -5,13 +5,14 @@ import time
 from pathlib import Path
 
 from librarian_cli.errors import EnvironmentFault
-from librarian_cli.store.migrations import m001_first, m002_enrichment
+from librarian_cli.store.migrations import m001_first, m002_chapter_kind, m003_enrichment
 
 APPLICATION_ID = 0x4C696272  # "Libr", so that `file` and we can tell a library from other SQLite files
 
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("m001_first", m001_first.SCRIPT),
-    ("m002_enrichment", m002_enrichment.SCRIPT),
+    ("m002_chapter_kind", m002_chapter_kind.SCRIPT),
+    ("m003_enrichment", m003_enrichment.SCRIPT),
 )
 
 
