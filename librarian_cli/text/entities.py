@@ -16,12 +16,12 @@ from librarian_cli.text import entity_types, spans
 from librarian_cli.text import sentences as cutting
 from librarian_cli.text import tokens as reading
 from librarian_cli.text.entity_types import Evidence
-from librarian_cli.text.findings import Entity
+from librarian_cli.text.findings import Entity, key_of
 from librarian_cli.text.sentences import Sentences
 from librarian_cli.text.tokens import Bools, Ints, Tokens
 from librarian_cli.text.wordset import word_set
 
-_LEAST_COUNT = 2
+_LEAST_COUNT, _SURE_COUNT = 2, 5
 _MOST_WORDS = 5
 _CONNECTORS = word_set("of de la le von van der du den del della di da d' dos bin ibn af av zu al el")
 _NO_NAMES = word_set(
@@ -69,7 +69,7 @@ def find_names(tokens: Tokens, sentences: Sentences, *, most: int, mentions: int
         return Names((), first, first)
     shown, of_run = _group(tokens, first, last)
     evidence = _weigh(tokens, sentences, first, last, of_run, shown)
-    kept = [number for number, item in enumerate(evidence) if _is_name(item)]
+    kept = [number for number, item in enumerate(evidence) if _is_name(item, tokens.language)]
     kept.sort(key=lambda number: (-evidence[number].count, evidence[number].name))
     kept = kept[:most]
     types = entity_types.classify([evidence[number] for number in kept])
@@ -87,11 +87,6 @@ def find_names(tokens: Tokens, sentences: Sentences, *, most: int, mentions: int
         item = evidence[number]
         entities.append(Entity(item.name, key_of(item.name), types[place], item.count, spans.pack(places_of)))
     return Names(tuple(entities), of_mention, words)
-
-
-def key_of(name: str) -> str:
-    """What names are compared by: small letters, no marks, one space between words."""
-    return " ".join("".join(char if char.isalnum() else " " for char in name.casefold()).split())
 
 
 def _runs(tokens: Tokens, sentences: Sentences) -> tuple[Ints, Ints]:
@@ -239,9 +234,11 @@ def _weigh(
 _THE = frozenset({"the"})
 
 
-def _is_name(item: Evidence) -> bool:
+def _is_name(item: Evidence, language: str) -> bool:
     if item.count < _LEAST_COUNT or len(item.name) < 3 or "_" in item.name:
         return False
     if max(map(len, item.name.replace(".", " ").split())) < 3:
         return False  # initials
+    if language in _CAPITAL_NOUNS and " " not in item.name and not item.says and item.count < _SURE_COUNT:
+        return False  # it may be any noun
     return item.trusted >= 2 or (item.trusted >= 1 and item.trusted >= 0.2 * item.count) or item.has_title
