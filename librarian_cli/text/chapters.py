@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from librarian_cli import models
-from librarian_cli.text import families, headings, matter, outline
+from librarian_cli.text import families, headings, matter, outline, trimming
 from librarian_cli.text.headings import Candidate
 
 _START_OF_EBOOK = re.compile(r"\*\*\* ?START OF (?:THIS|THE) PROJECT GUTENBERG[^\n]*")
@@ -29,17 +29,19 @@ def find_chapters(
 
     What precedes the first heading belongs to no chapter; a book without headings gives none.
     Returns: chapters by start_char, outer before inner; level 1 is the outermost. A chapter ends where the next of
-    its level or above begins.
+    its level or above begins; the notices of Project Gutenberg around a book belong to none.
     """
-    placed = outline.place_headings(text, structure, title=title)
-    if outline.is_sound(text, placed):
-        return _nest(placed, len(text))
-    from_text = _from_text(text, title)
-    return _nest(from_text if len(from_text) > len(placed) or len(placed) < 2 else placed, len(text))
-
-
-def _from_text(text: str, title: str) -> list[outline.Placed]:
     start, end = _frame(text)
+    placed = outline.place_headings(text, structure, title=title)
+    placed = trimming.trim(text, [p for p in placed if start <= p.start_char < end])
+    if outline.is_sound(text, placed):
+        return _nest(placed, end)
+    from_text = _from_text(text, title, (start, end))
+    return _nest(from_text if len(from_text) > len(placed) or len(placed) < 2 else placed, end)
+
+
+def _from_text(text: str, title: str, frame: tuple[int, int]) -> list[outline.Placed]:
+    start, end = frame
     chosen = families.select_headings(text, start, end)
     own = headings.title_key(title)
     chosen = [c for c in chosen if not (own and c.number is None and headings.title_key(c.text) == own)]

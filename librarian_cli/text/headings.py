@@ -139,6 +139,22 @@ def is_no_chapter(title: str) -> bool:
     return _NO_CHAPTER.fullmatch(title.strip(" .:_*[]")) is not None
 
 
+def is_numbered(title: str) -> bool:
+    """Tell whether a title begins with a number, or a keyword and its number; `Her Twelfth Birthday` does not."""
+    return any(
+        number is not None and not (family.startswith("word:") and title_key(rest) and not _SEPARATED.match(rest))
+        for family, number, rest in _classify(title)
+    )
+
+
+def is_number_alone(title: str) -> bool:
+    """Tell whether a title is nothing but a number, or a keyword and its number: the title may stand below."""
+    return any(
+        number is not None and not title_key(rest) and not (family.startswith("word:") and _ORDINAL_PARTS.match(title))
+        for family, number, rest in _classify(title)
+    )
+
+
 def _classify(line: str) -> Iterator[tuple[str, int | None, str]]:
     if match := _CHINESE_PARTS.fullmatch(line):
         family = _CHINESE_FAMILY_OF.get(match[2], "word:" + match[2])
