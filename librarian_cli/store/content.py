@@ -142,6 +142,13 @@ def texts_of(connection: sqlite3.Connection, rows: Sequence[int]) -> list[str]:
     return [found[row] for row in rows]
 
 
+def books_of(connection: sqlite3.Connection, rows: Sequence[int]) -> list[int]:
+    """The books to which some chunks belong, in the order asked for."""
+    runs = connection.execute("SELECT first_chunk, id FROM books WHERE first_chunk IS NOT NULL ORDER BY 1").fetchall()
+    firsts = [first for first, _ in runs]
+    return [runs[bisect_right(firsts, row) - 1][1] for row in rows]
+
+
 def chunk_by_row(connection: sqlite3.Connection, row: int) -> Chunk:
     """Return one chunk."""
     found = connection.execute(
@@ -191,6 +198,24 @@ def chapters(connection: sqlite3.Connection, book_row: int) -> tuple[Chapter, ..
     return tuple(Chapter(*row) for row in rows)
 
 
+def chapter_title(connection: sqlite3.Connection, chunk: Chunk) -> str:
+    """The title of the chapter that a chunk belongs to; empty where it belongs to none."""
+    row = connection.execute(
+        "SELECT title FROM chapters WHERE book = ? AND number = ?", (chunk.book_row, chunk.chapter)
+    ).fetchone()
+    return str(row[0]) if row else ""
+
+
+def rows_between(connection: sqlite3.Connection, book_row: int, start_char: int, end_char: int) -> range:
+    """The rows of a book's chunks that touch [start_char, end_char)."""
+    first, count = _chunk_range(connection, book_row)
+    low, high = connection.execute(
+        "SELECT min(id), max(id) FROM chunks WHERE id BETWEEN ? AND ? AND start_char < ? AND end_char > ?",
+        (first, first + count - 1, end_char, start_char),
+    ).fetchone()
+    return range(0) if low is None else range(low, high + 1)
+
+
 def indexed_rows(connection: sqlite3.Connection, book: Book) -> int:
     """How many of a book's chunks the full-text index holds. (`count(*)` on it would count the chunks.)"""
     first = book.first_chunk or 0
@@ -229,6 +254,17 @@ def rank(connection: sqlite3.Connection, match: str, limit: int, books: Sequence
         (match, limit),
     )
     return dict(rows.fetchall())
+
+
+def rows_matching(connection: sqlite3.Connection, match: str) -> list[int]:
+    """The rows of all chunks for which an FTS5 expression holds, ascending."""
+    rows = connection.execute("SELECT rowid FROM chunks_fts WHERE chunks_fts MATCH ?", (match,))
+    return [row[0] for row in rows]
+
+
+def count_matching(connection: sqlite3.Connection, match: str) -> int:
+    """How many chunks an FTS5 expression holds for. A word takes about 20 ns a chunk that has it."""
+    return int(connection.execute("SELECT count(*) FROM chunks_fts WHERE chunks_fts MATCH ?", (match,)).fetchone()[0])
 
 
 def check_index(connection: sqlite3.Connection) -> None:

@@ -33,6 +33,11 @@ def active_basis(connection: sqlite3.Connection) -> tuple[str, int] | None:
     return (facts[_BASIS], int(facts[_CHUNKS_AT_FIT])) if _BASIS in facts else None
 
 
+def state(connection: sqlite3.Connection) -> object:
+    """Something that differs once anybody else has written to the library since the last call."""
+    return connection.execute("PRAGMA data_version").fetchone()[0]
+
+
 def activate(connection: sqlite3.Connection, basis: str, chunks_at_fit: int) -> None:
     """Put a basis in force whose vectors are complete, and drop those of any other."""
     connection.executemany(
