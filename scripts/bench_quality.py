@@ -7,10 +7,11 @@ import argparse
 from pathlib import Path
 from types import ModuleType
 
+import quality_chapters
 from bench_setting import Report
 from quality_figure import Figure
 
-PARTS: dict[str, ModuleType] = {}
+PARTS: dict[str, ModuleType] = {"chapters": quality_chapters}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -17,6 +17,7 @@ from librarian_cli.text.headings import Candidate
 _START_OF_EBOOK = re.compile(r"\*\*\* ?START OF (?:THIS|THE) PROJECT GUTENBERG[^\n]*")
 _END_OF_EBOOK = re.compile(r"\n\*\*\* ?END OF (?:THIS|THE) PROJECT GUTENBERG")
 _OUTER = ("volume", "book", "part", "act")
+_INNER = frozenset({"scene", "section"})
 _UNNUMBERED = families.UNNUMBERED | {"appendix"}
 _TITLE_LINES = 3
 _MAX_TITLE_CHARS = 200
@@ -82,7 +83,7 @@ def _family_levels(chosen: Sequence[Candidate]) -> dict[str, int]:
     outer = sorted((f for f in _OUTER if f in counts), key=lambda f: (f != "volume", counts[f], _OUTER.index(f)))
     levels = {family: level for level, family in enumerate(outer, 1)}
     inner = counts.keys() - set(outer)
-    keyworded = inner - families.BARE - {"scene"}
+    keyworded = inner - families.BARE - _INNER
     level = len(outer) + 1
     levels.update(dict.fromkeys(keyworded, level))
     levels.update(dict.fromkeys(inner - keyworded, level + bool(keyworded)))

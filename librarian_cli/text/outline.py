@@ -72,6 +72,11 @@ def is_sound(text: str, placed: Sequence[Placed]) -> bool:
     return not (len(placed) >= _MANY and (pages > 0.8 * len(placed) or commonest > 0.5 * len(placed)))
 
 
+def unlabelled_key(title: str) -> str:
+    """Reduce a title to its letters without a label before it: `A.2`, `Appendix B`, `3.1`."""
+    return headings.title_key(_LABEL.sub("", title))
+
+
 def _is_page_list(found: Sequence[models.BookHeading]) -> bool:
     """Whether an outline has one entry a page, as scanners and converters make it."""
     follow = sum(a.end_char == b.start_char and not a.exact for a, b in pairwise(found))
@@ -95,7 +100,7 @@ def _find_on_page(text: str, heading: models.BookHeading) -> int | None:
     letters without a label such as `A.2`.
     """
     page = text[heading.start_char : heading.end_char]
-    for key_of in (_full_key, headings.title_key, _unlabelled_key):
+    for key_of in (_full_key, headings.title_key, unlabelled_key):
         index = _matching_line(key_of(heading.title), _line_keys(page, key_of))
         if index is not None:
             lines = page.splitlines(keepends=True)
@@ -122,10 +127,6 @@ def _matching_line(key: str, keys: Sequence[str]) -> int | None:
 
 def _full_key(title: str) -> str:
     return _NO_LETTER.sub("", title.casefold())
-
-
-def _unlabelled_key(title: str) -> str:
-    return headings.title_key(_LABEL.sub("", title))
 
 
 def _is_broken_over(key: str, keys: Sequence[str]) -> bool:
