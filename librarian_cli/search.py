@@ -15,8 +15,8 @@ from pathlib import Path
 
 from librarian_cli.errors import UsageError
 from librarian_cli.models import Book, Hit
-from librarian_cli.store import books, content, files, vectors
-from librarian_cli.text import language
+from librarian_cli.store import books, content, files, fulltext, vectors
+from librarian_cli.text import analysis, language
 
 MATCH_START, MATCH_END = "\x02", "\x03"
 """Around matched words in snippets; the front end turns them into what its medium has, or into nothing."""
@@ -102,7 +102,12 @@ def _admits(query: Query, book: Book) -> bool:
 
 
 def _bm25(connection: sqlite3.Connection, words: Sequence[str], allowed: Sequence[Book] | None) -> dict[int, float]:
-    match = " OR ".join(f'"{word}"' for word in words)
+    names = fulltext.analyses(connection, None if allowed is None else [book.row for book in allowed])
+    telling = analysis.telling(words, names)
+    forms = (analysis.anywhere(word, [name for name in names if word in telling[name]]) for word in words)
+    match = " OR ".join(form for found in forms for form in found)
+    if not match:
+        return {}
     connection.set_progress_handler(_Deadline(), _DEADLINE_STEP)
     try:
         return content.rank(connection, match, _CANDIDATES, allowed)

@@ -47,7 +47,7 @@ def load(connection: sqlite3.Connection, book: Book, config: Config) -> tuple[Ex
     """Plan the calls. Raises: FileChanged: the book stands nowhere any more."""
     source = schema.with_password(schema.current_file(connection, book), config.passwords)
     whole = ExtractInput(
-        source, book.format, None, config.read, chunk.Chunking(book.title, config.stages.chunk.max_chars)
+        source, book.format, None, config.read, chunk.Chunking(book.title, config.stages.chunk.max_chars, book.language)
     )
     step = config.ingest.pages_per_range
     total = min(book.page_count or 0, config.read.max_pages)

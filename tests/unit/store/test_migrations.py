@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from librarian_cli.errors import EnvironmentFault
-from librarian_cli.store import content, migrations
-from tests.support.stored import add_book, save_text
+from librarian_cli.store import fulltext, migrations
+from tests.support.stored import add_book
 
 SECOND = ("m002_shelves", "CREATE TABLE shelves (name TEXT);")
 THIRD = ("m003_rows", "ALTER TABLE shelves ADD COLUMN height INTEGER; INSERT INTO shelves VALUES ('top', 30);")
@@ -81,9 +81,14 @@ def test_the_index_of_an_older_library_is_made_anew_from_its_chunks(tmp_path: Pa
     older = sqlite3.connect(tmp_path / "older.db", isolation_level=None)
     migrations.apply(older, tmp_path / "backups", KNOWN[:1])
     row = add_book(older, "a")
-    save_text(older, row, "The tide rises. " * 20)
+    text = "The tide rises. " * 20
+    older.execute(
+        "INSERT INTO chunks (id, book, start_char, end_char, text) VALUES (1, ?, 0, ?, ?)", (row, len(text), text)
+    )
+    older.execute("INSERT INTO chunks_fts (rowid, heading, text) SELECT id, heading, text FROM chunk_texts")
+    older.execute("UPDATE books SET first_chunk = 1, chunks = 1, text_bytes = ? WHERE id = ?", (len(text), row))
     migrations.apply(older, tmp_path / "backups")
-    content.check_index(older)
+    fulltext.check(older)
     (chunks,) = older.execute("SELECT count(*) FROM chunks").fetchone()
     assert older.execute("SELECT count(*) FROM chunks_fts WHERE chunks_fts MATCH 'tide'").fetchone() == (chunks,)
     older.close()
