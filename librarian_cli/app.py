@@ -12,12 +12,13 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from librarian_cli import cite as citing
 from librarian_cli import control, details, plan, status
 from librarian_cli.check import CheckResult, check
 from librarian_cli.config import Config
@@ -27,7 +28,7 @@ from librarian_cli.hooks import Hooks
 from librarian_cli.models import Book, FileOutcome, Hit
 from librarian_cli.pipeline import ledger
 from librarian_cli.pipeline.ledger import IngestResult
-from librarian_cli.search import Query, search
+from librarian_cli.search import BookHits, Query, Scope, Searcher, Similar
 from librarian_cli.stages import QUEUES
 from librarian_cli.status import Status
 from librarian_cli.store import activity, agents, books, content, files, jobs, runs, tasks, untouched
@@ -55,6 +56,7 @@ class Librarian:
         self.bus = bus or Bus()
         self._folder = config.library_path
         self._open: Database | None = None
+        self._search: Searcher | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -162,7 +164,33 @@ class Librarian:
 
     def search(self, query: Query) -> list[Hit]:
         """Find passages, best first. Raises: UsageError: an unusable query or an unknown book."""
-        return search(self._readable(), query, self._folder / "basis", self.config.search.vector_weight)
+        return self._searcher().search(query)
+
+    def search_books(self, query: Query) -> list[BookHits]:
+        """Find books by their best passages, best first; `query.limit` counts books. Raises: as `search`."""
+        return self._searcher().search_books(query)
+
+    def similar(self, name: str, scope: Scope | None = None, limit: int = 10) -> Similar:
+        """Find the books and passages most like a book, or a passage `BOOK:start-end`.
+
+        Raises: UsageError: there is no such thing. EnvironmentFault: there are no vectors of it yet.
+        """
+        return self._searcher().similar(name, scope or Scope(), limit)
+
+    def cite(self, name: str) -> citing.Citation:
+        """A passage `BOOK:start-end`, with where it stands and its hashes. Raises: UsageError: there is none such."""
+        return citing.cite(self._readable(), name)
+
+    def verify(self, citation: citing.Citation, *, pools: "Pools | None" = None) -> citing.Verification:
+        """Read the source of a passage again, in a worker, and prove that it stands there.
+
+        Raises: BookError: no file of the book is there any more.
+        """
+        from librarian_cli.pipeline.pools import Pools
+        from librarian_cli.pipeline.reading import read_parts
+
+        with closing(pools or Pools(self.config, None)) as used:
+            return citing.verify(self._readable(), citation, self.config, partial(read_parts, used, self.config))
 
     def books(self, order: str = "title") -> Iterator[BookDetails]:
         """All books, in one of the orders of `store.books.ORDERS`."""
@@ -340,6 +368,12 @@ class Librarian:
             wait = self.config.limits.lock_wait_seconds
             self._open = Database(self._folder, lock_wait_seconds=wait, create=create)
         return self._open
+
+    def _searcher(self) -> Searcher:
+        reader = self._readable()
+        if self._search is None or self._search.connection is not reader:
+            self._search = Searcher(reader, self._folder / "basis", self.config.search.vector_weight)
+        return self._search
 
     def _readable(self) -> sqlite3.Connection:
         if self._open is None:

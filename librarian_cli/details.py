@@ -55,28 +55,37 @@ def facts(reader: sqlite3.Connection, book_id: str) -> dict[str, object]:
     }
 
 
+def passage(reader: sqlite3.Connection, name: str) -> tuple[Book, int, int]:
+    """The book and the range [start_char, end_char) that a name such as `BOOK:start-end` means; BOOK is all of it.
+
+    Raises: UsageError: there is no such thing, or the book holds no text.
+    """
+    prefix, colon, span = name.partition(":")
+    book = books.find(reader, prefix)
+    if book.first_chunk is None:
+        state = ":".join(filter(None, (book.status, book.reason)))
+        raise UsageError(f"{prefix}: this book holds no text ({state}); see `librarian show {prefix}`")
+    if not colon:
+        return book, 0, book.chars
+    start, dash, end = span.partition("-")
+    if not (dash and _is_number(start) and _is_number(end) and int(start) < int(end) <= book.chars):
+        raise UsageError(f"{span!r} is no passage of this book; write BOOK:start-end, up to {book.chars}")
+    return book, int(start), int(end)
+
+
 def text(reader: sqlite3.Connection, prefix: str, *, chapter: int | None = None, page: str | None = None) -> str:
     """A book's text, or that of one chapter (from 1) or page (its label, or number from 1).
 
     `prefix` may name a passage, `BOOK:start-end`. Raises: UsageError: there is no such thing.
     """
-    name, _, span = prefix.partition(":")
-    found = read(reader, books.find(reader, name))
-    if found.book.first_chunk is None:
-        state = ":".join(filter(None, (found.book.status, found.book.reason)))
-        raise UsageError(f"{name}: this book holds no text ({state}); see `librarian show {name}`")
-    whole = content.text(reader, found.book.row)
-    start, end = _span(found, span, chapter, page)
-    return whole[start:end]
+    book, start, end = passage(reader, prefix)
+    if ":" not in prefix:
+        start, end = _span(read(reader, book), chapter, page)
+    return content.text(reader, book.row)[start:end]
 
 
-def _span(details: BookDetails, span: str, chapter: int | None, page: str | None) -> tuple[int, int]:
+def _span(details: BookDetails, chapter: int | None, page: str | None) -> tuple[int, int]:
     book = details.book
-    if span:
-        start, dash, end = span.partition("-")
-        if not (dash and start.isdigit() and end.isdigit() and int(start) < int(end) <= book.chars):
-            raise UsageError(f"{span!r} is no passage of this book; write BOOK:start-end, up to {book.chars}")
-        return int(start), int(end)
     if chapter is not None:
         if not 1 <= chapter <= len(details.chapters):
             raise UsageError(f"chapter {chapter}: this book has {len(details.chapters)} chapters, see `librarian show`")
@@ -94,3 +103,7 @@ def _page_span(details: BookDetails, page: str) -> tuple[int, int]:
     for item, end in (*labelled, *numbered):
         return item.start_char, end
     raise UsageError(f"page {page}: this book has {len(details.pages)} pages, see `librarian show`")
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 19

@@ -18,6 +18,8 @@ COMMANDS = {
     "ingest": "ingest",
     "watch": "watch",
     "search": "search",
+    "similar": "similar",
+    "cite": "cite",
     "books": "books",
     "show": "books",
     "text": "books",

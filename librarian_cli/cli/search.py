@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from librarian_cli.cli import complete
+from librarian_cli.cli import complete, hits
 from librarian_cli.cli.context import Settings, json_option, pass_settings
 
 if TYPE_CHECKING:
-    from librarian_cli.models import Hit
+    from librarian_cli.search import BookHits
+
+_NOTHING = "No passage found. Fewer or other words may help; `librarian books` shows what there is."
 
 
 @click.command()
@@ -19,78 +21,68 @@ if TYPE_CHECKING:
 @click.option(
     "--book", metavar="BOOK", shell_complete=complete.books, help="Within this book (its id, or the beginning of it)."
 )
-@click.option("--author", metavar="NAME", help="Authors that contain NAME.")
-@click.option("--language", metavar="CODE", help="Books in this language, such as en.")
-@click.option("--min-trust", type=click.FloatRange(0, 1), metavar="X", help="Books with at least this trust score.")
+@hits.filter_options
+@click.option("--expand", is_flag=True, help="Look for what the best passages speak of, too.")
+@click.option("--by-book", is_flag=True, help="Show books, each with its best passages; N counts books.")
 @click.option("--context", type=click.IntRange(0, 20), default=0, metavar="N", help="Show N passages before and after.")
 @click.option("--exit-code", is_flag=True, help="Exit with 3 when nothing is found.")
 @json_option
 @pass_settings
-def search(settings: Settings, /, *, query: tuple[str, ...], as_json: bool, exit_code: bool, **options: object) -> None:
-    """Find the passages that answer QUERY, with book, chapter and page."""
+def search(
+    settings: Settings,
+    /,
+    *,
+    query: tuple[str, ...],
+    by_book: bool,
+    as_json: bool,
+    exit_code: bool,
+    **options: object,
+) -> None:
+    """Find the passages that answer QUERY, with book, chapter and page.
+
+    \b
+    high water            either word, rare ones count more
+    '"high water"'        the phrase must occur
+    harb*                 any word that begins so
+    'tide -clock'         a word or a "phrase" that must not occur
+    title:harbour         in books whose title has the word; likewise author:
+    """
+    from librarian_cli.cli import render
     from librarian_cli.search import Query
 
     text = " ".join(query)
     with settings.open({"search.limit": options.pop("limit")}) as librarian:
         wanted = Query(text, limit=librarian.config.search.limit, **options)  # type: ignore[arg-type]  # click checked them
-        hits = librarian.search(wanted)
+        books = librarian.search_books(wanted) if by_book else []
+        found = [] if by_book else librarian.search(wanted)
     if as_json:
-        _print_json(text, hits)
+        render.document(
+            {"query": text, **({"books": _books_json(books)} if by_book else {"hits": hits.as_json(found)})}
+        )
     else:
-        _print(hits, full=wanted.context > 0)
-    sys.exit(3 if exit_code and not hits else 0)
+        _print_books(books, full=wanted.context > 0)
+        hits.print_hits(found, full=wanted.context > 0)
+        if not (books or found):
+            render.notice(_NOTHING)
+    sys.exit(3 if exit_code and not (books or found) else 0)
 
 
-def _print_json(text: str, hits: "list[Hit]") -> None:
-    from dataclasses import asdict
+def _books_json(books: "list[BookHits]") -> list[dict[str, object]]:
+    return [
+        {
+            "book": item.book,
+            "title": item.title,
+            "author": item.author,
+            "score": item.score,
+            "hits": hits.as_json(item.hits),
+        }
+        for item in books
+    ]
 
+
+def _print_books(books: "list[BookHits]", *, full: bool) -> None:
     from librarian_cli.cli import render
 
-    shown = [{**asdict(hit), "path": render.path_text(hit.path), "snippet": _plain(hit.snippet)} for hit in hits]
-    render.document({"query": text, "hits": shown})
-
-
-def _print(hits: "list[Hit]", *, full: bool) -> None:
-    from librarian_cli.cli import render
-
-    if not hits:
-        render.notice("No passage found. Fewer or other words may help; `librarian books` shows what there is.")
-    for number, hit in enumerate(hits, 1):
-        author = f", {hit.author}" if hit.author else ""
-        title = click.style(render.escape(hit.title), bold=True)
-        place = " · ".join(part for part in (hit.chapter, f"p. {hit.page}" if hit.page else "", hit.chunk) if part)
-        render.echo(f"{number:>2}  {title}{render.escape(author)}  {hit.score:.2f}")
-        render.echo(f"    {click.style(render.escape(place), dim=True)}")
-        lines = _indented(hit.text) if full else [_marked(line) for line in _wrapped(hit.snippet)]
-        render.echo("\n".join(f"    {line}" for line in lines) + "\n")
-
-
-def _wrapped(snippet: str) -> list[str]:
-    import shutil
-    import textwrap
-
-    return textwrap.wrap(snippet, min(100, shutil.get_terminal_size().columns - 4), break_on_hyphens=False)
-
-
-def _marked(snippet: str) -> str:
-    from librarian_cli.cli import render
-    from librarian_cli.search import MATCH_END, MATCH_START
-
-    first, *rest = snippet.split(MATCH_START)
-    shown = [render.escape(first)]
-    for piece in rest:
-        match, _, tail = piece.partition(MATCH_END)
-        shown.append(click.style(render.escape(match), bold=True, fg="yellow") + render.escape(tail))
-    return "".join(shown)
-
-
-def _plain(snippet: str) -> str:
-    from librarian_cli.search import MATCH_END, MATCH_START
-
-    return snippet.replace(MATCH_START, "").replace(MATCH_END, "")
-
-
-def _indented(text: str) -> list[str]:
-    from librarian_cli.cli import render
-
-    return render.escape(text, lines=True).strip().split("\n")
+    for number, item in enumerate(books, 1):
+        render.echo(f"{number:>2}  {hits.heading(item.title, item.author, item.score)}")
+        hits.print_hits(item.hits, full=full, indent="    ", book=False)

@@ -46,15 +46,21 @@ class ExtractInput:
 def load(connection: sqlite3.Connection, book: Book, config: Config) -> tuple[ExtractInput, ...]:
     """Plan the calls. Raises: FileChanged: the book stands nowhere any more."""
     source = schema.with_password(schema.current_file(connection, book), config.passwords)
-    whole = ExtractInput(
-        source, book.format, None, config.read, chunk.Chunking(book.title, config.stages.chunk.max_chars, book.language)
-    )
+    calls = plan(source, book.format, book.page_count, config)
+    if len(calls) > 1:
+        return calls
+    chunking = chunk.Chunking(book.title, config.stages.chunk.max_chars, book.language)
+    return (replace(calls[0], chunking=chunking),)
+
+
+def plan(source: Source, book_format: str, page_count: int | None, config: Config) -> tuple[ExtractInput, ...]:
+    """Plan the calls that read a file, without chunking: one, or one a range of a big PDF's pages."""
+    whole = ExtractInput(source, book_format, None, config.read, chunking=None)
     step = config.ingest.pages_per_range
-    total = min(book.page_count or 0, config.read.max_pages)
-    if book.format != "pdf" or total <= step + step // 2:
+    total = min(page_count or 0, config.read.max_pages)
+    if book_format != "pdf" or total <= step + step // 2:
         return (whole,)
-    ranges = [range(start, min(start + step, total)) for start in range(0, total, step)]
-    return tuple(replace(whole, pages=pages, chunking=None) for pages in ranges)
+    return tuple(replace(whole, pages=range(start, min(start + step, total))) for start in range(0, total, step))
 
 
 def run(task: ExtractInput) -> Iterator[Part | Chunked]:

@@ -58,10 +58,10 @@ def save_chunks(connection: sqlite3.Connection, book_row: int, text: str, chunke
     """Replace a book's chapters, chunks and full-text rows; from the commit on it is searchable."""
     delete_chunks(connection, book_row)
     connection.executemany(
-        "INSERT INTO chapters (book, number, level, title, start_char, end_char) VALUES (?,?,?,?,?,?)",
+        "INSERT INTO chapters (book, number, level, title, start_char, end_char, kind) VALUES (?,?,?,?,?,?,?)",
         (
-            (book_row, number, chapter.level, chapter.title, chapter.start_char, chapter.end_char)
-            for number, chapter in enumerate(chunked.chapters)
+            (book_row, number, item.level, item.title, item.start_char, item.end_char, item.kind)
+            for number, item in enumerate(chunked.chapters)
         ),
     )
     first = int(connection.execute("SELECT coalesce(max(id), 0) + 1 FROM chunks").fetchone()[0])
@@ -118,21 +118,19 @@ def chunks(connection: sqlite3.Connection, book_row: int) -> Iterator[Chunk]:
     return (Chunk(*row) for row in rows)
 
 
-def chunk_texts(connection: sqlite3.Connection, book_row: int) -> tuple[int, list[str]]:
-    """The row of a book's first chunk, and the texts of all of them, in order."""
-    first, count = _chunk_range(connection, book_row)
-    rows = connection.execute(
-        "SELECT text FROM chunks WHERE id BETWEEN ? AND ? ORDER BY id", (first, first + count - 1)
-    )
-    return first, [row[0] for row in rows]
-
-
 def texts_of(connection: sqlite3.Connection, rows: Sequence[int]) -> list[str]:
     """The texts of some chunks, in the order asked for; they are read in the order in which they lie on disk."""
     found = {
         row: connection.execute("SELECT text FROM chunks WHERE id = ?", (row,)).fetchone()[0] for row in sorted(rows)
     }
     return [found[row] for row in rows]
+
+
+def books_of(connection: sqlite3.Connection, rows: Sequence[int]) -> list[int]:
+    """The books to which some chunks belong, in the order asked for."""
+    runs = connection.execute("SELECT first_chunk, id FROM books WHERE first_chunk IS NOT NULL ORDER BY 1").fetchall()
+    firsts = [first for first, _ in runs]
+    return [runs[bisect_right(firsts, row) - 1][1] for row in rows]
 
 
 def chunk_by_row(connection: sqlite3.Connection, row: int) -> Chunk:
@@ -179,9 +177,27 @@ def page_at(connection: sqlite3.Connection, book_row: int, start_char: int) -> P
 def chapters(connection: sqlite3.Connection, book_row: int) -> tuple[Chapter, ...]:
     """The chapters of a book, in order."""
     rows = connection.execute(
-        "SELECT title, level, start_char, end_char FROM chapters WHERE book = ? ORDER BY number", (book_row,)
+        "SELECT title, level, start_char, end_char, kind FROM chapters WHERE book = ? ORDER BY number", (book_row,)
     )
     return tuple(Chapter(*row) for row in rows)
+
+
+def chapter_title(connection: sqlite3.Connection, chunk: Chunk) -> str:
+    """The title of the chapter that a chunk belongs to; empty where it belongs to none."""
+    row = connection.execute(
+        "SELECT title FROM chapters WHERE book = ? AND number = ?", (chunk.book_row, chunk.chapter)
+    ).fetchone()
+    return str(row[0]) if row else ""
+
+
+def rows_between(connection: sqlite3.Connection, book_row: int, start_char: int, end_char: int) -> range:
+    """The rows of a book's chunks that touch [start_char, end_char)."""
+    first, count = _chunk_range(connection, book_row)
+    low, high = connection.execute(
+        "SELECT min(id), max(id) FROM chunks WHERE id BETWEEN ? AND ? AND start_char < ? AND end_char > ?",
+        (first, first + count - 1, end_char, start_char),
+    ).fetchone()
+    return range(0) if low is None else range(low, high + 1)
 
 
 def indexed_rows(connection: sqlite3.Connection, book: Book) -> int:
@@ -222,6 +238,17 @@ def rank(connection: sqlite3.Connection, match: str, limit: int, books: Sequence
         (match, limit),
     )
     return dict(rows.fetchall())
+
+
+def rows_matching(connection: sqlite3.Connection, match: str) -> list[int]:
+    """The rows of all chunks for which an FTS5 expression holds, ascending."""
+    rows = connection.execute("SELECT rowid FROM chunks_fts WHERE chunks_fts MATCH ?", (match,))
+    return [row[0] for row in rows]
+
+
+def count_matching(connection: sqlite3.Connection, match: str) -> int:
+    """How many chunks an FTS5 expression holds for. A word takes about 20 ns a chunk that has it."""
+    return int(connection.execute("SELECT count(*) FROM chunks_fts WHERE chunks_fts MATCH ?", (match,)).fetchone()[0])
 
 
 def _chunk_range(connection: sqlite3.Connection, book_row: int) -> tuple[int, int]:

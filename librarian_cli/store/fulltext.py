@@ -7,6 +7,7 @@ names the analysis that gave them (text/analysis.py), and what no analysis of ou
 import sqlite3
 from collections.abc import Iterator, Sequence
 
+from librarian_cli.store import vectors
 from librarian_cli.text import analysis, language
 
 _RENEWED_BYTES = 8 << 20
@@ -53,6 +54,24 @@ def analyses(connection: sqlite3.Connection, book_rows: Sequence[int] | None = N
     return {name for row, name in rows if wanted is None or row in wanted}
 
 
+def telling_texts(connection: sqlite3.Connection, rows: Sequence[int]) -> list[str]:
+    """The texts of some chunks for counting terms, in the order asked for: in their forms, without stop words."""
+    names = dict(connection.execute("SELECT id, analysis FROM books WHERE first_chunk IS NOT NULL"))
+    found = {}
+    for row in sorted(rows):  # as they lie on disk
+        book, text = connection.execute("SELECT book, text FROM chunks WHERE id = ?", (row,)).fetchone()
+        found[row] = _tell(text, names[book])
+    return [found[row] for row in rows]
+
+
+def telling_chunks(connection: sqlite3.Connection, book_row: int) -> tuple[int, list[str]]:
+    """The row of a book's first chunk, and the texts of all of them for counting terms, in order."""
+    span = _span(connection, book_row)
+    name = analysis_of(connection, book_row)
+    rows = connection.execute("SELECT text FROM chunks WHERE id BETWEEN ? AND ? ORDER BY id", span)
+    return span[0], [_tell(row[0], name) for row in rows]
+
+
 def is_current(connection: sqlite3.Connection) -> bool:
     """Whether every book is indexed as this program would."""
     return not _outdated(connection)
@@ -80,6 +99,7 @@ def renew(connection: sqlite3.Connection) -> bool:
         else:
             forget(connection, row)
             index(connection, row, name)
+            vectors.retire(connection)
         size += text_bytes
         if size >= _RENEWED_BYTES:
             return True
@@ -100,8 +120,13 @@ def check(connection: sqlite3.Connection) -> None:
         connection.execute("RELEASE index_check")
 
 
+def _tell(text: str, name: str | None) -> str:
+    return analysis.telling_form(text, name) if name and analysis.is_known(name) else text
+
+
 def _make_anew(connection: sqlite3.Connection) -> None:
     connection.execute("INSERT INTO chunks_fts (chunks_fts) VALUES ('delete-all')")
+    vectors.retire(connection)
     rows = connection.execute("SELECT id FROM books WHERE first_chunk IS NOT NULL ORDER BY id").fetchall()
     for (row,) in rows:
         index(connection, row, _choose(connection, row))

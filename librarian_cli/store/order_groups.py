@@ -27,6 +27,12 @@ def of(connection: sqlite3.Connection, book_row: int) -> str:
     return str(row[0]) if row else ""
 
 
+def members(connection: sqlite3.Connection, group: str) -> frozenset[int]:
+    """The rows of the books in an order group."""
+    rows = connection.execute("SELECT book FROM tasks WHERE order_group=? AND stage=?", (group, GATE))
+    return frozenset(row[0] for row in rows)
+
+
 def head(connection: sqlite3.Connection, group: str) -> int | None:
     """The book of an order group that may begin: the first that waits, while none is at work.
 

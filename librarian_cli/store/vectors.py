@@ -33,6 +33,11 @@ def active_basis(connection: sqlite3.Connection) -> tuple[str, int] | None:
     return (facts[_BASIS], int(facts[_CHUNKS_AT_FIT])) if _BASIS in facts else None
 
 
+def state(connection: sqlite3.Connection) -> object:
+    """Something that differs once anybody else has written to the library since the last call."""
+    return connection.execute("PRAGMA data_version").fetchone()[0]
+
+
 def activate(connection: sqlite3.Connection, basis: str, chunks_at_fit: int) -> None:
     """Put a basis in force whose vectors are complete, and drop those of any other."""
     connection.executemany(
@@ -40,6 +45,12 @@ def activate(connection: sqlite3.Connection, basis: str, chunks_at_fit: int) -> 
         ((_BASIS, basis), (_CHUNKS_AT_FIT, str(chunks_at_fit))),
     )
     connection.execute("DELETE FROM vectors WHERE basis <> ?", (basis,))
+
+
+def retire(connection: sqlite3.Connection) -> None:
+    """Drop all vectors and the basis in force: texts count other terms now."""
+    connection.execute("DELETE FROM vectors")
+    connection.executemany("DELETE FROM facts WHERE name = ?", ((_BASIS,), (_CHUNKS_AT_FIT,)))
 
 
 def save(connection: sqlite3.Connection, basis: str, rows: Iterable[tuple[int, int, bytes]]) -> None:

@@ -55,6 +55,12 @@ def split_chunks(
     return tuple(cuts)
 
 
+def sentence_starts(text: str) -> tuple[int, ...]:
+    """Where sentences and paragraphs begin after the first one, ascending."""
+    ends = {match.end() for pattern in (_SENTENCE_END, _PARAGRAPH_END) for match in pattern.finditer(text)}
+    return tuple(sorted(ends))
+
+
 def _cut_section(
     text: str, start: int, end: int, limits: tuple[int, int], paragraph_end: re.Pattern[str]
 ) -> Iterator[int]:

@@ -39,7 +39,7 @@ def offered(*words: str, library: Path | None = None, env: Mapping[str, str] | N
 
 def test_commands_are_offered_with_what_they_do() -> None:
     assert set(offered("")) == set(cli.COMMANDS)
-    assert set(offered("s")) == {"search", "show", "status"}
+    assert set(offered("s")) == {"search", "similar", "show", "status"}
     assert offered("check")["check"].startswith("Verify that the library is whole")
     assert set(offered("config", "")) == {"show", "set", "path"}
 
@@ -70,8 +70,8 @@ def test_what_is_offered_to_pause_is_what_can_be_paused(library: Path) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        ("show",), ("text",), ("remove",), ("search", "tide", "--book"), ("cancel",), ("retry",), ("prioritise",),
-        ("cancel", "1"),
+        ("show",), ("text",), ("remove",), ("search", "tide", "--book"), ("similar",), ("cite",), ("cancel",),
+        ("retry",), ("prioritise",), ("cancel", "1"),
     ],
 )  # fmt: skip
 def test_books_are_offered_by_id_with_their_titles(library: Path, words: tuple[str, ...]) -> None:

@@ -20,6 +20,10 @@ Words = tuple[str | Path, ...]
 
 RESULTS: tuple[Words, ...] = (
     ("search", "tide"),
+    ("search", "--by-book", "tide"),
+    ("similar", "BOOK"),
+    ("cite", "BOOK:3-40"),
+    ("cite", "--verify", "BOOK:3-40"),
     ("books",),
     ("show", "BOOK"),
     ("text", "BOOK"),
@@ -59,10 +63,15 @@ NOTICES: tuple[Words, ...] = (
 
 def run(library: Path, words: Words, *before: str, env: dict[str, str] | None = None) -> Ran:
     """Run a command, BOOK being one that is there."""
-    if "BOOK" in words:
-        book = books_of(library)["bicycle.pdf"]["id"]
-        words = tuple(book if word == "BOOK" else word for word in words)
-    return librarian(*before, *words, library=library, env=env)
+    return librarian(*before, *named(library, words), library=library, env=env)
+
+
+def named(library: Path, words: Words) -> Words:
+    """Put the id of a book that is there in the place of BOOK."""
+    if not any("BOOK" in str(word) for word in words):
+        return words
+    book = str(books_of(library)["bicycle.pdf"]["id"])
+    return tuple(str(word).replace("BOOK", book) for word in words)
 
 
 @pytest.fixture
@@ -113,11 +122,10 @@ def test_the_options_of_every_command_may_stand_behind_it(own: Path, words: Word
 
 @pytest.mark.parametrize("words", RESULTS, ids=lambda words: " ".join(map(str, words)))
 def test_a_reader_who_has_left_is_no_fault_of_any_command(own: Path, words: Words, env: dict[str, str]) -> None:
-    words = tuple(books_of(own)["bicycle.pdf"]["id"] if word == "BOOK" else word for word in words)
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(
-        [LIBRARIAN, "--library", own, *words],
+        [LIBRARIAN, "--library", own, *named(own, words)],
         stdout=writing,
         stderr=subprocess.PIPE,
         env=clean_environment(env),
@@ -183,8 +191,12 @@ def test_a_fault_of_ours_ends_with_1_and_asks_to_be_reported(library: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "words", [("search", "--", "--json"), ("text", "--", "BOOK"), ("show", "--", "BOOK"), ("jobs", "--", "1")]
-)
+    "words",
+    [
+        ("search", "--", "--json"), ("similar", "--", "BOOK"), ("text", "--", "BOOK"), ("show", "--", "BOOK"),
+        ("jobs", "--", "1"),
+    ],
+)  # fmt: skip
 def test_after_two_dashes_there_are_no_options(library: Path, words: Words) -> None:
     assert run(library, words).code == 0
 
@@ -271,6 +283,13 @@ ERRORS: tuple[tuple[int, Words, Callable[[Path, Path], dict[str, str]]], ...] = 
     (2, ("search", "?!"), nothing),
     (2, ("search", "x" * 5000), nothing),
     (2, ("search", "tide", "--book", "abc"), nothing),
+    (2, ("search", "-tide"), nothing),
+    (2, ("search", "title:tide"), nothing),
+    (2, ("similar", "abc"), nothing),
+    (2, ("similar", "FAILED"), nothing),
+    (2, ("similar", "BOOK:9-5"), nothing),
+    (2, ("cite", "BOOK"), nothing),
+    (2, ("cite", "BOOK:9-5"), nothing),
     (2, ("show", "0123456789abcdef"), nothing),
     (2, ("show", "abc"), nothing),
     (2, ("text", "BOOK", "--chapter", "999"), nothing),

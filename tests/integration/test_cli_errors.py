@@ -80,7 +80,7 @@ def test_a_book_that_a_search_is_limited_to_must_exist(library: Path) -> None:
     ("arguments", "words"),
     [
         (("search", "?!"), "no words"),
-        (("search", "x" * 5000), "at most 1000"),
+        (("search", "x" * 5000), "at most 4000"),
         (("search",), "QUERY"),
         (("search", "tide", "--limit", "0"), "--limit"),
         (("search", "tide", "--mode", "magic"), "--mode"),

@@ -46,6 +46,13 @@ COMMANDS: tuple[tuple[str, Command], ...] = (
     ("search", always("search", "tide", "lamp")),
     ("search", always("search", "--mode", "text", "xyzzyplugh")),  # no hit
     ("search", always("search", "press", "--context", "2", "--mode", "vector")),
+    ("search", always("search", 'harb* "high water" -xyzzyplugh', "--expand")),
+    ("search-by-book", always("search", "tide", "lamp", "--by-book")),
+    ("search-by-book", always("search", "--mode", "text", "xyzzyplugh", "--by-book")),  # no hit
+    ("similar", on_book("similar")),
+    ("similar", lambda library: ("similar", f"{first_book(library)}:3-400")),
+    ("cite", lambda library: ("cite", f"{first_book(library)}:3-40")),
+    ("cite", lambda library: ("cite", f"{first_book(library)}:3-40", "--verify", "--format", "bibtex")),
     ("books", always("books")),
     ("books", always("books", "--status", "waiting")),  # none
     ("show", on_book("show")),

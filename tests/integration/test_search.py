@@ -171,3 +171,53 @@ def test_what_looks_like_syntax_is_searched_as_words(search: Search, query: str)
     else:
         with pytest.raises(Exception, match="no words"):
             search(query)
+
+
+def test_phrases_and_exclusions_hold_for_what_vectors_find_too(search: Search) -> None:
+    for mode in ("hybrid", "vector"):
+        plain = search("telescope planets", mode=mode, limit=50)
+        without = search("telescope planets -moon -planet*", mode=mode, limit=50)
+        assert any("moon" in hit.text.lower() for hit in plain)
+        assert without
+        assert not any("moon" in hit.text.lower() or "planet" in hit.text.lower() for hit in without)
+        phrase = search('"high water" tide', mode=mode, limit=50)
+        assert phrase
+        assert all("high water" in " ".join(hit.text.lower().split()) for hit in phrase)
+
+
+def test_a_field_of_the_query_restricts_books_in_every_mode(search: Search) -> None:
+    for mode in ("hybrid", "text", "vector"):
+        assert {hit.title for hit in search("lamp in fog title:lamp author:maeve", mode=mode)} == {SKERRIN}
+        assert SKERRIN not in {hit.title for hit in search("lamp in fog -title:lamp", mode=mode, limit=50)}
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "text", "vector"])
+def test_expansion_keeps_to_the_query_and_finds_more(search: Search, mode: str) -> None:
+    plain = search("stars of the winter sky", mode=mode, limit=100)
+    wide = search("stars of the winter sky", mode=mode, limit=100, expand=True)
+    assert wide[0].title.startswith(STARS)
+    assert {hit.chunk for hit in plain[:3]} <= {hit.chunk for hit in wide}
+    assert [hit.chunk for hit in wide] != [hit.chunk for hit in plain]
+    assert not any("orion" in hit.text.lower() for hit in search("winter sky stars -orion", mode=mode, expand=True))
+
+
+def test_results_by_book_for_programs_and_people(sample_library: Path) -> None:
+    shown = librarian("search", "--by-book", "--json", "-n", "2", "clock", "tower", library=sample_library).document
+    assert len(shown["books"]) == 2
+    for item in shown["books"]:
+        assert 1 <= len(item["hits"]) <= 3
+        assert {hit["book"] for hit in item["hits"]} == {item["book"]}
+        assert item["score"] == item["hits"][0]["score"]
+    ran = librarian("search", "--by-book", "-n", "2", "clock", "tower", library=sample_library)
+    for item in shown["books"]:
+        assert ran.out.count(item["title"].splitlines()[0]) == 1
+        assert all(hit["chunk"] in ran.out for hit in item["hits"])
+    none = librarian("search", "--by-book", "--exit-code", "--mode", "text", "xylophonequux", library=sample_library)
+    assert (none.code, none.out) == (3, "")
+
+
+def test_snippets_begin_and_end_with_sentences(search: Search) -> None:
+    hits = search("the lamp in the fog", limit=10)
+    whole = [hit.snippet for hit in hits if "…" not in hit.snippet]
+    assert len(whole) >= len(hits) // 2
+    assert sum(snippet.rstrip('"”’').endswith((".", "!", "?")) for snippet in whole) >= len(whole) - 1

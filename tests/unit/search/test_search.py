@@ -1,4 +1,4 @@
-"""Scores are fused and snippets cut as they should be, and no query whatever harms the search."""
+"""Scores are fused, filters and operators hold, and no query whatever harms the search."""
 
 import contextlib
 import itertools
@@ -10,8 +10,8 @@ import pytest
 
 from librarian_cli.errors import UsageError
 from librarian_cli.models import Chapter, Page
-from librarian_cli.search import MATCH_END, MATCH_START, MODES, Query, fuse, search, snippet, terms
-from librarian_cli.store import books
+from librarian_cli.search import MATCH_START, MODES, Query, Searcher, fuse, syntax, words
+from librarian_cli.store import books, jobs
 from librarian_cli.store.connections import open_read_only
 from tests.support.stored import add_book, make_library, save_text, sha256_of
 
@@ -39,78 +39,6 @@ def test_two_scorings_are_merged(
     assert [score for _, score in found] == pytest.approx([score for _, score in expected])
 
 
-@pytest.mark.parametrize(
-    ("query", "expected"),
-    [
-        ("Tidal forces", ["tidal", "forces"]),
-        ("the force of the tide", ["force", "tide"]),  # stop words go where others remain
-        ("to be or not to be", ["to", "be", "or", "not", "to", "be"]),  # and stay where none do
-        ("tide tide clock", ["tide", "tide", "clock"]),  # a word asked for twice counts twice
-        ("naïve Ångström 中文 3D", ["naïve", "ångström", "中文", "3d"]),
-        ('"tide" AND (clock) NEAR/2 bell*', ["tide", "clock", "near", "2", "bell"]),  # no operators, but words
-    ],
-)
-def test_a_query_is_split_into_its_telling_words(query: str, expected: list[str]) -> None:
-    assert [word for word in terms(query) if word not in ("and",)] == expected
-
-
-@pytest.mark.parametrize("query", ["", "   ", "?!… — ()", '"', "*", "\0", "🌊🌊", "\udcff"])
-def test_a_query_without_words_is_a_usage_error(query: str) -> None:
-    with pytest.raises(UsageError, match="no words"):
-        terms(query)
-
-
-def test_a_query_that_is_too_long_is_refused_with_both_lengths() -> None:
-    with pytest.raises(UsageError, match=r"5000 characters; at most 1000"):
-        terms("x" * 5000)
-    assert len(terms("x" * 1000)) == 1
-
-
-def test_so_many_words_of_a_query_count() -> None:
-    assert len(terms(" ".join(f"word{number}" for number in range(100)))) == 32
-
-
-def marked(text: str) -> str:
-    return text.replace(MATCH_START, "[").replace(MATCH_END, "]")
-
-
-@pytest.mark.parametrize(
-    ("text", "words", "expected"),
-    [
-        ("The tide rises.", ["tide"], "The [tide] rises."),
-        ("The tides, Tidal.", ["tide"], "The [tides], [Tidal]."),  # by a common beginning, as the index stems
-        ("THE TIDE", ["tide"], "THE [TIDE]"),
-        ("An art. Start.", ["art"], "An [art]. Start."),  # from the beginning of a word only
-        ("two\n\nlines  and\ttabs", ["lines"], "two [lines] and tabs"),
-        ("nothing of it", ["tide"], "nothing of it"),
-        ("… — !", ["tide"], "… — !"),  # no word at all
-        ("", ["tide"], ""),
-        ("Straße, STRASSE", ["straße"], "[Straße], [STRASSE]"),
-    ],
-)
-def test_matches_are_marked_in_the_snippet(text: str, words: list[str], expected: str) -> None:
-    assert marked(snippet(text, words)) == expected
-
-
-def test_the_snippet_is_the_stretch_with_the_most_matches() -> None:
-    text = "tide " + "filler " * 100 + "tide clock tide " + "filler " * 100
-    found = marked(snippet(text, ["tide", "clock"]))
-    assert "[tide] [clock] [tide]" in found
-    assert found.startswith("… ")
-    assert found.endswith(" …")
-    assert len(found) < 400
-
-
-def test_among_equal_stretches_the_first_is_shown() -> None:
-    found = marked(snippet("start tide " + "filler " * 100 + "tide end", ["tide"]))
-    assert found.startswith("start [tide]")
-    assert found.endswith(" …")
-
-
-def test_a_snippet_of_a_long_passage_is_cut_quickly() -> None:
-    assert snippet("word " * 20_000, ["word"]).count(MATCH_START) == 32
-
-
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three books: one with pages and chapters, one by another author in German, one that holds nothing."""
@@ -133,8 +61,12 @@ def reader(library: Path) -> sqlite3.Connection:
     return open_read_only(library / "library.db")
 
 
+def searcher(reader: sqlite3.Connection) -> Searcher:
+    return Searcher(reader, Path("nowhere"), 0.15)
+
+
 def ask(reader: sqlite3.Connection, query: Query) -> list[str]:
-    return [hit.title for hit in search(reader, query, Path("nowhere"), 0.15)]
+    return [hit.title for hit in searcher(reader).search(query)]
 
 
 def noise(seed: int) -> str:
@@ -182,19 +114,59 @@ WEIRD = (
     "\r\n\t",
     "中文",
     "a" * 200 + " " + "b" * 200,
+    # those that are given to every place where text may enter
+    "'; DROP TABLE books;--",
+    '" OR 1=1 --',
+    "Robert'); DELETE FROM docs;--",
+    "%' AND 1=0 UNION SELECT sql FROM sqlite_master--",
+    "a AND OR b",
+    "col:term",
+    "{a b}:c",
+    "^foo",
+    "*",
+    "-",
+    "(",
+    ")",
+    "NOT",
+    "a NOT",
+    '""',
+    "''",
+    # our own syntax, broken
+    "title:",
+    "title:tide",
+    "-title:",
+    'tide title:"',
+    "--tide clock",
+    "-- tide",
+    "tide -",
+    'tide -"',
+    'tide -""',
+    'title:"" tide',
+    "title:title:tide tide",
+    "tide -title:-author:x",
+    "tide**",
+    'tide "*"',
+    '"tide"*',
+    "tide -tide",
+    '"_ _" tide',
+    '"\u0301" tide',
+    "tide -\U0001f30a",
+    "𐐀 𞤀 ꟺ tide",  # letters that an older Unicode does not know
+    '"𞤀" tide',
+    "tide -𞤀",
 )
 
 
-@pytest.mark.parametrize("text", [*WEIRD, *map(noise, range(20))], ids=itertools.count())
+@pytest.mark.parametrize("text", [*WEIRD, *map(noise, range(200))], ids=itertools.count())
 def test_no_query_raises_anything_but_a_usage_error(reader: sqlite3.Connection, text: str) -> None:
-    for mode, book in itertools.product(MODES, (None, sha256_of("tides"))):
+    for mode, book, expand in itertools.product(MODES, (None, sha256_of("tides")), (False, True)):
         with contextlib.suppress(UsageError):
-            hits = search(reader, Query(text, mode=mode, book=book), Path("nowhere"), 0.15)
+            hits = searcher(reader).search(Query(text, mode=mode, book=book, expand=expand))
             assert all(0.0 <= hit.score <= 1.0 for hit in hits)
 
 
 def test_a_hit_says_where_the_passage_stands(reader: sqlite3.Connection) -> None:
-    hit = search(reader, Query("tidal forces", limit=1), Path("nowhere"), 0.15)[0]
+    hit = searcher(reader).search(Query("tidal forces", limit=1))[0]
     book = books.find(reader, sha256_of("tides"))
     text = (TIDES * 3)[hit.start_char : hit.end_char]
     assert (hit.book, hit.title, hit.author, hit.path) == (book.id, "tides", "Ann Keeper", b"/books/tides")
@@ -233,7 +205,7 @@ def test_a_filter_is_forgotten_with_its_search(reader: sqlite3.Connection) -> No
 
 @pytest.mark.parametrize("limit", [1, 2, 1000])
 def test_no_more_hits_than_asked_for_and_best_first(reader: sqlite3.Connection, limit: int) -> None:
-    hits = search(reader, Query("bronze clock tide", limit=limit), Path("nowhere"), 0.15)
+    hits = searcher(reader).search(Query("bronze clock tide", limit=limit))
     assert len(hits) <= limit
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
 
@@ -244,8 +216,8 @@ def test_a_word_finds_its_other_forms_and_a_chapters_title_its_text(reader: sqli
 
 
 def test_context_shows_the_neighbours_without_crossing_the_book(reader: sqlite3.Connection) -> None:
-    narrow = search(reader, Query("tidal", limit=1), Path("nowhere"), 0.15)[0]
-    wide = search(reader, Query("tidal", limit=1, context=20), Path("nowhere"), 0.15)[0]
+    narrow = searcher(reader).search(Query("tidal", limit=1))[0]
+    wide = searcher(reader).search(Query("tidal", limit=1, context=20))[0]
     assert (narrow.start_char, narrow.end_char) == (wide.start_char, wide.end_char)
     assert wide.text == TIDES * 3
 
@@ -258,3 +230,88 @@ def test_an_unknown_book_is_a_usage_error(reader: sqlite3.Connection) -> None:
 def test_a_bad_query_is_refused_even_where_no_book_could_answer(reader: sqlite3.Connection) -> None:
     with pytest.raises(UsageError, match="no words"):
         ask(reader, Query("?!", author="nobody"))
+
+
+@pytest.mark.parametrize(
+    ("query", "titles"),
+    [
+        ('bronze "die uhr"', {"clocks"}),  # a phrase has to occur
+        ('"bronze of clock"', set()),  # in its order
+        ('"CLOCK of, bronze!"', {"tides", "clocks"}),  # whatever stands between its words, and their case
+        ("harb*", {"tides"}),
+        ("bronze -uhr", {"tides", "clocks"}),  # a passage is left out, not its book
+        ("uhr -uhr", set()),
+        ("bronze title:tides", {"tides"}),
+        ("bronze -title:tides", {"clocks"}),
+        ("bronze author:keeper", {"tides"}),
+        ("bronze author:kee*", {"tides"}),
+        ("bronze author:kee", set()),  # a whole word of the name
+        ('bronze author:"bo smith"', {"clocks"}),
+        ('bronze author:"smith bo"', set()),
+        ("bronze title:tides author:smith", set()),
+    ],
+)
+def test_operators_restrict_what_answers(reader: sqlite3.Connection, query: str, titles: set[str]) -> None:
+    assert set(ask(reader, Query(query))) == titles
+
+
+@pytest.mark.parametrize("query", ["-tide", "title:tides", 'author:"ann keeper" -clock'])
+def test_a_query_that_only_restricts_is_refused_with_advice(reader: sqlite3.Connection, query: str) -> None:
+    with pytest.raises(UsageError, match="add words to search for"):
+        ask(reader, Query(query))
+
+
+def test_a_collection_holds_those_below_it_and_a_group_its_books(tmp_path: Path) -> None:
+    connection = make_library(tmp_path / "library.db")
+    for name, collection in (("a", "Sea"), ("b", "Sea/Tides"), ("c", "Seaside")):
+        save_text(connection, add_book(connection, name, status="ok"), TIDES)
+        connection.execute("UPDATE books SET collection=? WHERE title=?", (collection, name))
+    job = jobs.start(connection, "test", "owner")
+    first = books.find(connection, sha256_of("a")).row
+    connection.execute(
+        "INSERT INTO tasks (book, stage, job, state, priority, order_key, order_group, created_at)"
+        " VALUES (?, 'extract', ?, 'done', 5, 0, 'series', 0)",
+        (first, job),
+    )
+    assert set(ask(connection, Query("tide", limit=50, collection="sea"))) == {"a", "b"}
+    assert set(ask(connection, Query("tide", limit=50, collection="Sea/Tides/"))) == {"b"}
+    assert set(ask(connection, Query("tide", limit=50, group="series"))) == {"a"}
+    assert ask(connection, Query("tide", group="other")) == []
+
+
+def test_books_come_by_their_best_passage_with_the_next_ones_below(reader: sqlite3.Connection) -> None:
+    found = searcher(reader).search_books(Query("clock bronze uhr", limit=5))
+    hits = searcher(reader).search(Query("clock bronze uhr", limit=100))
+    assert [item.title for item in found] == list(dict.fromkeys(hit.title for hit in hits))
+    for item in found:
+        assert item.hits == tuple(hit for hit in hits if hit.title == item.title)[:3]
+        assert item.score == item.hits[0].score
+    assert len(searcher(reader).search_books(Query("clock bronze uhr", limit=1))) == 1
+
+
+def test_words_in_many_chunks_are_dropped_where_rarer_ones_remain(
+    reader: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    common = syntax.parse("clock ebb clock")
+    assert [term.words for term in words.telling(reader, common)] == [("clock",), ("ebb",), ("clock",)]  # so few chunks
+    monkeypatch.setattr(words, "MIN_COMMON_CHUNKS", 0)
+    assert [term.words for term in words.telling(reader, common)] == [("ebb",)]
+    assert [term.words for term in words.telling(reader, syntax.parse("clock bronze"))] == [("clock",), ("bronze",)]
+    assert words.telling(reader, syntax.parse('clock "die uhr"')) == []  # the phrase remains
+    assert [term.words for term in words.telling(reader, syntax.parse("clock"))] == [("clock",)]
+
+
+def test_expansion_finds_passages_that_speak_of_the_same_without_the_word(tmp_path: Path) -> None:
+    connection = make_library(tmp_path / "library.db")
+    for number, text in enumerate(
+        [
+            "A walrus rests on drifting floes of ice.",
+            "A walrus has tusks, on floes of ice.",
+            "Tusks and floes in the ice.",
+        ]
+        + [f"Nothing of the kind: chapter {number} on trains." for number in range(40)]
+    ):
+        save_text(connection, add_book(connection, f"{number}", status="ok"), text)
+    assert ask(connection, Query("walrus", limit=50)) == ["0", "1"]
+    assert ask(connection, Query("walrus", limit=50, expand=True)) == ["1", "0", "2"]
+    assert ask(connection, Query("walrus -tusks", limit=50, expand=True)) == ["0"]

@@ -1,0 +1,90 @@
+"""Scores of chunks by the words that they hold: BM25 over headings and texts.
+
+terms --those in over a fifth of the chunks go, where rarer ones remain--> FTS5 expression --> row -> score
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from librarian_cli.errors import UsageError
+from librarian_cli.models import Book
+from librarian_cli.search import forms, syntax
+from librarian_cli.search.syntax import Parsed, Term
+from librarian_cli.store import books, content
+
+if TYPE_CHECKING:
+    from librarian_cli.search.nearest import Mask, Space
+
+CANDIDATES = 1000
+COMMON_SHARE = 0.2
+MIN_COMMON_CHUNKS = 5_000
+"""What fewer chunks hold is never common: scoring them takes 5 ms, and in a small library every match may matter."""
+
+_DEADLINE_STEP = 1_000_000
+_DEADLINE_STEPS = 200_000_000
+
+
+def scores(connection: sqlite3.Connection, parsed: Parsed, allowed: Sequence[Book] | None) -> dict[int, float]:
+    """Score the best chunks of `allowed` books, or of all. Raises: UsageError: it takes too long."""
+    parsed = forms.spelled(connection, parsed, allowed)
+    with bounded(connection):
+        optional = telling(connection, parsed)
+        match = syntax.expression(optional, parsed.required, parsed.excluded)
+        return content.rank(connection, match, CANDIDATES, allowed)
+
+
+def telling(connection: sqlite3.Connection, parsed: Parsed) -> list[Term]:
+    """Drop optional terms that stand in more than `COMMON_SHARE` of all chunks, where rarer ones remain.
+
+    They hardly tell chunks apart, and cost most of the time.
+    """
+    optional = list(parsed.optional)
+    most = max(MIN_COMMON_CHUNKS, COMMON_SHARE * books.totals(connection)[1])
+    if len({*optional, *parsed.required}) < 2:
+        return optional
+    common = {term for term in {*optional} if content.count_matching(connection, term.fts) > most}
+    rarer = [term for term in optional if term not in common]
+    return rarer if rarer or parsed.required else optional
+
+
+def admitted(
+    connection: sqlite3.Connection, parsed: Parsed, space: "Space", allowed: Sequence[Book] | None
+) -> "Mask | None":
+    """Which chunks of a space may answer, by their books and by phrases and exclusions; None means all."""
+    import numpy as np
+
+    mask = None if allowed is None else space.within(allowed)
+    parsed = forms.spelled(connection, parsed, allowed)
+    for match, holds in ((syntax.all_of(parsed.required), True), (syntax.any_of(parsed.excluded), False)):
+        if match:
+            with bounded(connection):
+                found = np.isin(space.rows, content.rows_matching(connection, match), invert=not holds)
+            mask = found if mask is None else mask & found
+    return mask
+
+
+@contextmanager
+def bounded(connection: sqlite3.Connection) -> Iterator[None]:
+    """Stop what SQLite does in the block after a fixed amount of work. Raises: UsageError: it was stopped."""
+    connection.set_progress_handler(_Deadline(), _DEADLINE_STEP)
+    try:
+        yield
+    except sqlite3.OperationalError as exc:
+        if "interrupt" in str(exc):
+            raise UsageError("the query takes too long; use fewer or rarer words") from exc
+        raise
+    finally:
+        connection.set_progress_handler(None, 0)
+
+
+class _Deadline:
+    """Tells SQLite to stop after a fixed amount of work, so that the bound does not depend on a clock."""
+
+    def __init__(self) -> None:
+        self._left = _DEADLINE_STEPS
+
+    def __call__(self) -> int:
+        self._left -= _DEADLINE_STEP
+        return int(self._left < 0)
