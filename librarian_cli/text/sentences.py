@@ -26,7 +26,10 @@ _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U0
 """Scripts in which no space follows a full stop."""
 _CLOSERS = frozenset("”\"’'»)」』")
 _OPENERS = frozenset('“"‘«(「『')
-_QUOTES = re.compile(r"[\"“”«»„「」『』]|(?<=[,.!?])['’](?=\s)")
+_QUOTES = re.compile('["“”«»„「」『』]')
+_SINGLE_QUOTE_ENDS = re.compile(r"[,.!?]['’]\s")
+_SPEECH_CHARS = 2000
+"""A text with fewer quotation marks than one in so many characters may have single ones."""
 _DEPTHS = {"“": 1, "„": 1, "”": -1, "「": 1, "」": -1, "『": 1, "』": -1}
 
 
@@ -109,6 +112,9 @@ def _edges(tokens: Tokens, first: Ints) -> tuple[Ints, Ints, Bools]:
 def _quoted(tokens: Tokens, first: Ints, starts: Ints, ends: Ints) -> Bools:
     """Sentences that hold a quotation mark, or lie between two of one paragraph."""
     marks = [(match.start(), match[0]) for match in _QUOTES.finditer(tokens.text)]
+    if len(marks) * _SPEECH_CHARS < len(tokens.text):
+        marks += [(match.start() + 1, "'") for match in _SINGLE_QUOTE_ENDS.finditer(tokens.text)]
+        marks.sort()
     places = np.array([place for place, _ in marks], np.int64)
     before, after = np.searchsorted(places, starts), np.searchsorted(places, ends)
     steps = np.array([0, *(_DEPTHS.get(mark, 0) for _, mark in marks)]).cumsum()
