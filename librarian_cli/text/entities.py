@@ -101,8 +101,8 @@ def _runs(tokens: Tokens, sentences: Sentences) -> tuple[Ints, Ints]:
     small = np.bincount(tokens.ids[~tokens.upper & ~tokens.shouted], minlength=width)
     noun = _after(tokens, _DETERMINERS) & trusted
     determined = np.bincount(tokens.ids[noun], minlength=width)
-    titled = np.array([word in entity_types.HONORIFICS for word in tokens.words], bool)
-    nameless = np.array([word in _NO_NAMES or word[0].isdigit() for word in tokens.words], bool) & ~titled
+    titled = tokens.named(entity_types.HONORIFICS)
+    nameless = (tokens.named(_NO_NAMES) | tokens.is_number) & ~titled
     long_shout = tokens.shouted & (tokens.ends - tokens.starts > 5)
     common = _common_nouns(tokens, trusted, capital, determined)
     is_part = tokens.upper & ~(tokens.is_stop | nameless | common)[tokens.ids] & ~long_shout
@@ -115,7 +115,7 @@ def _runs(tokens: Tokens, sentences: Sentences) -> tuple[Ints, Ints]:
     glued = _glued(tokens)
     joined = np.zeros(count, bool)
     joined[1:] = is_part[1:] & is_part[:-1] & glued[1:]
-    connects = np.array([word in _CONNECTORS for word in tokens.words], bool)[tokens.ids] & ~tokens.upper
+    connects = tokens.named(_CONNECTORS)[tokens.ids] & ~tokens.upper
     between = np.zeros(count, bool)
     between[1:-1] = connects[1:-1] & is_part[:-2] & is_part[2:] & glued[1:-1] & glued[2:]
     member = is_part | between
@@ -150,7 +150,7 @@ def _opens(tokens: Tokens, sentences: Sentences) -> Bools:
     opens = gaps & (reading.OPEN | reading.STRAIGHT | reading.PARAGRAPH) > 0
     opens |= (gaps & reading.MARK > 0) & (gaps & reading.SPACE == 0)
     opens |= (gaps & reading.LINE > 0) & (gaps & (reading.MARK | reading.ITALIC) > 0)
-    number = np.array([word[0].isdigit() for word in tokens.words], bool)[tokens.ids]
+    number = tokens.is_number[tokens.ids]
     opens[1:] |= (gaps[1:] & reading.LINE > 0) & number[:-1]
     opens[sentences.first[:-1]] = True
     return opens
@@ -172,7 +172,7 @@ def _glued(tokens: Tokens) -> Bools:
     bare = gaps & (reading.MARK | reading.PARAGRAPH) == 0
     initial = np.zeros(len(tokens), bool)
     short = (tokens.ends - tokens.starts == 1) & tokens.upper
-    shortened = np.array([word in cutting.ABBREVIATIONS for word in tokens.words], bool)
+    shortened = tokens.named(cutting.ABBREVIATIONS)
     initial[1:] = (short | shortened[tokens.ids])[:-1]
     glued: Bools = bare | (
         initial & (gaps & (reading.OPEN | reading.CLOSE | reading.STRAIGHT | reading.PARAGRAPH) == 0)
@@ -182,7 +182,7 @@ def _glued(tokens: Tokens) -> Bools:
 
 def _after(tokens: Tokens, words: frozenset[str]) -> Bools:
     """Words that stand right after one of these."""
-    chosen = np.array([word in words for word in tokens.words], bool)
+    chosen = tokens.named(words)
     found = np.zeros(len(tokens), bool)
     found[1:] = chosen[tokens.ids[:-1]] & (tokens.gaps[1:-1] & reading.MARK == 0)
     return found
@@ -212,7 +212,7 @@ def _weigh(
         return [int(n) for n in np.bincount(of_run[which], minlength=len(shown))]
 
     def near(places: Ints, bare: Bools, words: frozenset[str]) -> Bools:
-        chosen = np.array([word in words for word in tokens.words], bool)
+        chosen = tokens.named(words)
         inside = (places >= 0) & (places < count)
         found: Bools = inside & bare & chosen[tokens.ids[np.clip(places, 0, count - 1)]]
         return found

@@ -60,12 +60,11 @@ def find_sentences(tokens: Tokens) -> Sentences:
     before[1:] = short[tokens.ids[:-1]] & ((tokens.ends - tokens.starts)[:-1] < 6)
     ideograph = np.array([bool(_UNSPACED.match(w)) for w in tokens.words], bool)
     before &= ~np.concatenate(([False], ideograph[tokens.ids[:-1]]))
-    digit = np.array([w[:1].isdigit() for w in tokens.words], bool)
     opens = (
         ~tokens.is_small[tokens.ids]
         | tokens.upper
         | ideograph[tokens.ids]
-        | digit[tokens.ids]
+        | tokens.is_number[tokens.ids]
         | (gaps & (OPEN | STRAIGHT) > 0)
     )
     apart = (gaps & SPACE > 0) | ideograph[tokens.ids]
@@ -98,7 +97,7 @@ def _edges(tokens: Tokens, first: Ints) -> tuple[Ints, Ints, Bools]:
     starts = tokens.starts[first].tolist()
     ends = tokens.ends[np.append(first[1:], len(tokens)) - 1].tolist()
     borders = [*starts[1:], len(text)]
-    whole = np.zeros(len(first), bool)
+    whole = [False] * len(first)
     for number, (start, end, border) in enumerate(zip(starts, ends, borders, strict=True)):
         if start and text[start - 1] in _OPENERS:
             starts[number] = start - 1
@@ -106,7 +105,7 @@ def _edges(tokens: Tokens, first: Ints) -> tuple[Ints, Ints, Bools]:
             whole[number] |= text[end] not in _CLOSERS
             end += 1
         ends[number] = end
-    return np.array(starts, np.int64), np.array(ends, np.int64), whole
+    return np.array(starts, np.int64), np.array(ends, np.int64), np.array(whole, bool)
 
 
 def _quoted(tokens: Tokens, first: Ints, starts: Ints, ends: Ints) -> Bools:
