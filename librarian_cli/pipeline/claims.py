@@ -24,7 +24,7 @@ def wants(executions: Collection[Execution], slots: Mapping[str, int], prefer: s
     While books wait to be searchable, what they can do without gets one worker, that has no work beforehand.
     """
     found = []
-    is_reading = any(item.stage.name in _TO_SEARCHABLE for item in executions)
+    is_reading = any(item.calls_left and item.stage.name in _TO_SEARCHABLE for item in executions)
     later_first = STAGES[::-1]
     for stage in sorted(later_first, key=lambda stage: stage.queue != prefer):
         waiting = [item for item in executions if item.calls_left and item.stage is stage]
