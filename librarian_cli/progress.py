@@ -1,4 +1,5 @@
-"""Progress bars on standard error, fed by events only: one per stage and a total. A watch's next run begins them anew.
+"""Progress bars on standard error, fed by events only: one per stage, one for the vectors, and a total. A watch's next
+run begins them anew.
 
 events (any thread) --> Progress --> tqdm
 """
@@ -9,7 +10,17 @@ import threading
 from types import TracebackType
 from typing import Any, Self
 
-from librarian_cli.events import Bus, Event, FilesFound, Notice, RunEnded, StageAdvanced, StageEnded, StagePlanned
+from librarian_cli.events import (
+    Bus,
+    Event,
+    FilesFound,
+    Notice,
+    RunEnded,
+    StageAdvanced,
+    StageEnded,
+    StagePlanned,
+    VectorsAdvanced,
+)
 
 _STAGES = ("schema", "extract", "chunk", "audit")
 _FORMAT = "{desc:<8}{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} {unit} [{elapsed}<{remaining}{postfix}]"
@@ -31,7 +42,7 @@ class Progress:
         if self._shown:
             from tqdm import tqdm  # a run under cron shows no bars and need not load them
 
-            names = (*_STAGES, "total")
+            names = (*_STAGES, "vectors", "total")
             known_size = shutil.get_terminal_size((0, 0)).columns > 0  # under `docker run -t` or expect it is not
             self._bars = {
                 name: tqdm(
@@ -89,6 +100,10 @@ class Progress:
             self._ended(event, total)
         elif isinstance(event, StageAdvanced):
             self._bars[event.stage].update(0)
+        elif isinstance(event, VectorsAdvanced):
+            bar = self._bars["vectors"]
+            bar.unit, bar.total = event.unit, event.total
+            bar.update(event.done - bar.n)
 
     def _begin_anew(self) -> None:
         self._run_is_over, self._megabytes = False, 0.0

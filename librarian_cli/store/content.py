@@ -96,7 +96,8 @@ def delete_chunks(connection: sqlite3.Connection, book_row: int) -> None:
     )
     connection.execute("DELETE FROM chunks WHERE id BETWEEN ? AND ?", span)
     connection.execute("DELETE FROM chapters WHERE book = ?", (book_row,))
-    connection.execute("DELETE FROM vectors WHERE book = ?", (book_row,))
+    for table in ("vectors", "vector_parts"):
+        connection.execute(f"DELETE FROM {table} WHERE book = ?", (book_row,))
     connection.execute("UPDATE books SET first_chunk=NULL, chunks=0 WHERE id=?", (book_row,))
 
 
@@ -132,6 +133,17 @@ def chunk_texts(connection: sqlite3.Connection, book_row: int) -> tuple[int, lis
         "SELECT text FROM chunks WHERE id BETWEEN ? AND ? ORDER BY id", (first, first + count - 1)
     )
     return first, [row[0] for row in rows]
+
+
+def texts_between(connection: sqlite3.Connection, start: int, stop: int) -> list[str]:
+    """The texts of the chunk rows [start, stop) that are there, in order."""
+    rows = connection.execute("SELECT text FROM chunks WHERE id >= ? AND id < ? ORDER BY id", (start, stop))
+    return [row[0] for row in rows]
+
+
+def first_texts(connection: sqlite3.Connection, count: int) -> list[str]:
+    """The texts of the first chunks of the library."""
+    return [row[0] for row in connection.execute("SELECT text FROM chunks ORDER BY id LIMIT ?", (count,))]
 
 
 def texts_of(connection: sqlite3.Connection, rows: Sequence[int]) -> list[str]:
