@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from librarian_cli import models
-from librarian_cli.text import families, headings, outline
+from librarian_cli.text import families, headings, matter, outline
 from librarian_cli.text.headings import Candidate
 
 _START_OF_EBOOK = re.compile(r"\*\*\* ?START OF (?:THIS|THE) PROJECT GUTENBERG[^\n]*")
@@ -130,9 +130,10 @@ def _nest(placed: Sequence[outline.Placed], size: int) -> tuple[models.Chapter, 
     ranks = {level: rank for rank, level in enumerate(sorted({p.level for p in placed}), 1)}
     chapters: list[models.Chapter] = []
     ends: dict[int, int] = {}
-    for heading in reversed(placed):
+    kinds = matter.kinds_of([p.title for p in placed], [p.level for p in placed])
+    for heading, kind in zip(reversed(placed), reversed(kinds), strict=True):
         level = ranks[heading.level]
         end = min((end for other, end in ends.items() if other <= level), default=size)
-        chapters.append(models.Chapter(heading.title, level, heading.start_char, end))
+        chapters.append(models.Chapter(heading.title, level, heading.start_char, end, kind))
         ends[level] = heading.start_char
     return tuple(reversed(chapters))
