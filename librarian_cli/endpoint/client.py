@@ -17,6 +17,7 @@ import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import tenacity
 import urllib3
@@ -92,6 +93,7 @@ class Endpoint:
             return connection
 
         self._pool.ConnectionCls = tracked  # type: ignore[assignment]  # it is only ever called
+        self._last_failure = ""
         self._usage = Usage()
         self._usage_lock = threading.Lock()  # guards _usage
 
@@ -133,18 +135,17 @@ class Endpoint:
 
     def _try(self, path: str, data: bytes, tokens: int, accept: Callable[[Any], Answer]) -> Answer:
         if wait := self._breaker.admit():
-            raise _Passing("left alone for a while, after failures or because it asked for that", after=wait)
+            raise _Passing(self._last_failure, after=wait)
         started = self._clock()
         try:
             answer = self._parse(self._exchange(path, data))
             result = accept(answer)
         except BadAnswer as exc:
-            self._note_failure()
-            raise _Passing(f"a bad answer: {exc}") from exc
+            passing = _Passing(f"a bad answer: {exc}")
+            self._note_failure(passing)
+            raise passing from exc
         except _Passing as exc:
-            self._note_failure(limited=exc.limited)
-            if exc.limited:
-                self._breaker.rest(exc.after or 0.0)
+            self._note_failure(exc)
             raise
         except EndpointError:
             self._count(Usage(calls=1, failures=1))
@@ -155,9 +156,12 @@ class Endpoint:
         self._count(Usage(calls=1, tokens=used, seconds=self._clock() - started))
         return result
 
-    def _note_failure(self, *, limited: bool = False) -> None:
-        self._count(Usage(calls=1, failures=int(not limited), limited=int(limited)))
-        if not limited:  # a server that keeps its limits is well
+    def _note_failure(self, failure: "_Passing") -> None:
+        self._count(Usage(calls=1, failures=int(not failure.limited), limited=int(failure.limited)))
+        self._last_failure = str(failure)  # whoever has to wait because of it says so
+        if failure.limited:  # a server that keeps its limits is well
+            self._breaker.rest(failure.after or 0.0)
+        else:
             self._breaker.failed()
 
     def _count(self, usage: Usage) -> None:
@@ -177,7 +181,7 @@ class Endpoint:
         try:
             response = self._pool.urlopen(
                 "POST",
-                f"{self.address.base}/{path}",
+                f"{urlsplit(self.address.base).path}/{path}",
                 body=data,
                 headers=headers,
                 timeout=urllib3.Timeout(

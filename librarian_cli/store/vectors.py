@@ -27,10 +27,11 @@ class BookVectors:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Some chunks of one book without vectors: `chunks` of them, from the one numbered `start` (from 0) on."""
+    """Some chunks of one book without vectors: `chunks` of its `of`, from the one numbered `start` (from 0) on."""
 
     book_row: int
     first_chunk: int
+    of: int
     start: int
     chunks: int
 
@@ -138,7 +139,7 @@ def missing(connection: sqlite3.Connection, basis: str) -> list[Span]:
         at = 0
         for start, length in (*parts.get(book, []), (chunks, 0)):
             if start > at:
-                found.append(Span(book, first, at, start - at))
+                found.append(Span(book, first, chunks, at, start - at))
             at = start + length
     return found
 
@@ -148,8 +149,8 @@ def save_parts(connection: sqlite3.Connection, basis: str, parts: Iterable[tuple
     for span, codes in parts:
         connection.execute(
             "INSERT OR REPLACE INTO vector_parts (book, basis, start, chunks, codes)"
-            " SELECT id, ?, ?, ?, ? FROM books WHERE id = ? AND first_chunk = ?",
-            (basis, span.start, span.chunks, codes, span.book_row, span.first_chunk),
+            " SELECT id, ?, ?, ?, ? FROM books WHERE id = ? AND first_chunk = ? AND chunks = ?",
+            (basis, span.start, span.chunks, codes, span.book_row, span.first_chunk, span.of),
         )
         _join_if_whole(connection, basis, span.book_row)
 

@@ -86,6 +86,23 @@ def test_one_signal_waits_for_no_server(
     assert librarian("search", "tide", "--mode", "text", library=library).code == 0
 
 
+def test_a_reembed_that_is_interrupted_says_so_and_goes_on(
+    tree: Path, library: Path, start: Start, server: ModelServer
+) -> None:
+    assert librarian("ingest", tree, library=library).code == 0
+    server.moods.extend([""] * 6)
+    server.mood = "stall"
+    running = start("maintain", "reembed", env=environment(server))
+    wait_until(lambda: len(server.requests) >= 7, 30.0, lambda: running.err)
+    running.signal(signal.SIGINT)
+    ran = running.wait(10.0)
+    assert (ran.code, "Traceback" in ran.err) == (130, False)
+    assert "goes on from here" in ran.err
+    server.mood = ""
+    assert librarian("ingest", library=library, env=environment(server)).code == 0
+    assert in_force(library)[1:] == (BOOKS, 0)
+
+
 def test_a_watch_takes_up_what_waited_for_a_server_that_was_down(
     tree: Path, library: Path, start: Start, server: ModelServer
 ) -> None:

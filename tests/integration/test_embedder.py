@@ -15,6 +15,7 @@ import pytest
 
 from librarian_cli.app import ReembedResult
 from librarian_cli.embedders import codes
+from librarian_cli.endpoint import client
 from librarian_cli.errors import EndpointError, UsageError
 from librarian_cli.events import Bus, Notice
 from librarian_cli.pipeline.intake import Request
@@ -37,6 +38,12 @@ STORIES = {
 def server() -> Iterator[ModelServer]:
     with serving() as found:
         yield found
+
+
+@pytest.fixture(autouse=True)
+def brief_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "_grows", lambda state: 0.01)
+    monkeypatch.setattr("librarian_cli.endpoint.pace._REST_SECONDS", 0.05)
 
 
 @pytest.fixture

@@ -91,6 +91,9 @@ class ModelServer:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                if self.path != "/v1/embeddings":
+                    self.answer(404, b"no such path")
+                    return
                 mood = server.take(json.loads(body), dict(self.headers))
                 try:
                     _MOODS[mood.partition(":")[0]](self, server, json.loads(body)["input"], mood.partition(":")[2])

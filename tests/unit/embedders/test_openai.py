@@ -188,6 +188,16 @@ def test_the_end_of_a_run_ends_a_wait(server: ModelServer) -> None:
     assert time.monotonic() - started < 2
 
 
+def test_while_a_server_is_left_alone_the_reason_is_still_told(
+    server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("librarian_cli.endpoint.pace._REST_SECONDS", 60.0)
+    server.mood = "garbage"
+    with pytest.raises(EndpointDown, match="it is not JSON"):
+        opened(server).embed(TEXTS)
+    assert len(server.requests) == 5
+
+
 def test_nothing_is_asked_before_there_is_something_to_ask(server: ModelServer) -> None:
     opened(server).close()
     assert not server.requests
