@@ -104,6 +104,8 @@ class Progress:
             bar = self._bars["vectors"]
             bar.unit, bar.total = event.unit, event.total
             bar.update(event.done - bar.n)
+            if event.done == event.total:
+                bar.refresh()  # the run may end before the next step would draw it
 
     def _begin_anew(self) -> None:
         self._run_is_over, self._megabytes = False, 0.0
