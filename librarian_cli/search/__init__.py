@@ -21,7 +21,7 @@ from librarian_cli.config import Config
 from librarian_cli.embedders.query import QueryEmbedder
 from librarian_cli.errors import EmbedderError, EndpointError, UsageError
 from librarian_cli.models import Book, Hit
-from librarian_cli.search import nearest, similar, syntax, words
+from librarian_cli.search import forms, nearest, similar, syntax, words
 from librarian_cli.search.hits import hit
 from librarian_cli.search.scope import Scope
 from librarian_cli.search.similar import Similar
@@ -146,13 +146,18 @@ class Searcher:
     def _scores(self, query: Query, parsed: Parsed, allowed: Allowed) -> tuple[Scores, Scores]:
         """What words say, and what vectors say."""
         found = {} if query.mode == "vector" else words.scores(self.connection, parsed, allowed)
-        return found, self._cosines(parsed, allowed, self._vector(query, parsed), found)
-
-    def _vector(self, query: Query, parsed: Parsed) -> "Floats | None":
-        """Place a query among the vectors; None where words alone decide."""
         space = None if query.mode == "text" else self.space
+        vector = self._vector(space, query, parsed, allowed)
+        return found, self._cosines(parsed, allowed, vector, found)
+
+    def _vector(self, space: nearest.Space | None, query: Query, parsed: Parsed, allowed: Allowed) -> "Floats | None":
+        """Place a query among the vectors; None where words alone decide."""
+        if space is None:
+            return None
+        if space.built_in:
+            return space.query_vector(forms.for_vectors(self.connection, parsed.text, allowed))
         try:
-            return space.query_vector(parsed.text) if space else None
+            return space.query_vector(parsed.text)
         except (EmbedderError, EndpointError, UsageError) as exc:
             if query.mode == "vector":
                 raise
@@ -171,7 +176,8 @@ class Searcher:
             more = replace(parsed, optional=tuple(feedback.more_terms(self.connection, parsed, top)))
             found = feedback.blend(found, words.scores(self.connection, more, allowed) if more.wanted else {})
         space = self.space if cosines else None
-        vector = feedback.moved(space, space.query_vector(parsed.text), top) if space else None
+        vector = self._vector(space, query, parsed, allowed)
+        vector = None if space is None or vector is None else feedback.moved(space, vector, top)
         return found, self._cosines(parsed, allowed, vector, found)
 
     def _cosines(self, parsed: Parsed, allowed: Allowed, vector: "Floats | None", also: Scores) -> Scores:
