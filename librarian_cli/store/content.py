@@ -89,7 +89,8 @@ def delete_chunks(connection: sqlite3.Connection, book_row: int) -> None:
     fulltext.forget(connection, book_row)
     connection.execute("DELETE FROM chunks WHERE id BETWEEN ? AND ?", span)
     connection.execute("DELETE FROM chapters WHERE book = ?", (book_row,))
-    connection.execute("DELETE FROM vectors WHERE book = ?", (book_row,))
+    for table in ("vectors", "vector_parts"):
+        connection.execute(f"DELETE FROM {table} WHERE book = ?", (book_row,))
     enrichment.delete(connection, book_row)
     connection.execute("UPDATE books SET first_chunk=NULL, chunks=0 WHERE id=?", (book_row,))
 
@@ -117,6 +118,17 @@ def chunks(connection: sqlite3.Connection, book_row: int) -> Iterator[Chunk]:
         (first, first + count - 1),
     )
     return (Chunk(*row) for row in rows)
+
+
+def texts_between(connection: sqlite3.Connection, start: int, stop: int) -> list[str]:
+    """The texts of the chunk rows [start, stop) that are there, in order."""
+    rows = connection.execute("SELECT text FROM chunks WHERE id >= ? AND id < ? ORDER BY id", (start, stop))
+    return [row[0] for row in rows]
+
+
+def first_texts(connection: sqlite3.Connection, count: int) -> list[str]:
+    """The texts of the first chunks of the library."""
+    return [row[0] for row in connection.execute("SELECT text FROM chunks ORDER BY id LIMIT ?", (count,))]
 
 
 def texts_of(connection: sqlite3.Connection, rows: Sequence[int]) -> list[str]:
