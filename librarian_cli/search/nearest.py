@@ -59,7 +59,7 @@ class Space:
         """Where the given chunk rows stand; those without a vector are left out."""
         import numpy as np
 
-        wished = np.unique(np.fromiter(rows, self.rows.dtype))
+        wished = np.array(sorted({*rows}), self.rows.dtype)
         places = np.searchsorted(self.rows, wished)  # rows ascend; a chunk may have no vector yet
         found: Rows = places[np.append(self.rows, -1)[places] == wished]
         return found
@@ -109,7 +109,9 @@ def load(connection: sqlite3.Connection, folder: Path) -> Space | None:
     if not stored:
         return None
     basis = lsa.Basis.load(vectors.basis_file(folder, active[0]))
-    joined = lsa.Vectors.join([lsa.Vectors.from_bytes(item.codes, dimensions=basis.dimensions) for item in stored])
+    size = basis.dimensions  # a setting
+    parts = [lsa.Vectors.from_bytes(item.codes, dimensions=size) for item in stored]
+    joined = lsa.Vectors.join(parts, dimensions=size)
     sizes = np.array([item.chunks for item in stored], np.int64)
     firsts = np.array([item.first_chunk for item in stored], np.int64)
     rows = np.arange(sizes.sum()) + np.repeat(firsts - np.cumsum(sizes) + sizes, sizes)
