@@ -6,6 +6,10 @@ Times are float seconds, UTC, unless a name says otherwise.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
+
+ChapterKind = Literal["front", "body", "back"]
+"""What editors call front matter, text and back matter; `text/matter.py` says which chapter is which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +148,7 @@ class Chapter:
     level: int
     start_char: int
     end_char: int
+    kind: ChapterKind = "body"
 
 
 @dataclass(frozen=True, slots=True)

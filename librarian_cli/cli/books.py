@@ -159,6 +159,7 @@ def _details_json(item: "BookDetails") -> dict[str, Any]:
             {
                 "title": chapter.title,
                 "level": chapter.level,
+                "kind": chapter.kind,
                 "page": item.page_of(chapter.start_char),
                 "start_char": chapter.start_char,
                 "end_char": chapter.end_char,
@@ -196,7 +197,12 @@ def _print_details(item: "BookDetails") -> None:
     for number, chapter in enumerate(item.chapters, 1):
         page = item.page_of(chapter.start_char)
         indent = "  " * chapter.level
-        render.echo(f"{number:>4}{indent}{render.escape(chapter.title)}" + (f"  p. {page}" if page else ""))
+        render.echo(f"{number:>4}{indent}{render.escape(chapter.title)}" + _chapter_note(chapter.kind, page))
+
+
+def _chapter_note(kind: str, page: str | None) -> str:
+    matter = "" if kind == "body" else f"  ({kind} matter)"
+    return (f"  p. {page}" if page else "") + matter
 
 
 def _print_evidence(item: "BookDetails") -> None:

@@ -56,10 +56,10 @@ def save_chunks(connection: sqlite3.Connection, book_row: int, text: str, chunke
     """Replace a book's chapters, chunks and full-text rows; from the commit on it is searchable."""
     delete_chunks(connection, book_row)
     connection.executemany(
-        "INSERT INTO chapters (book, number, level, title, start_char, end_char) VALUES (?,?,?,?,?,?)",
+        "INSERT INTO chapters (book, number, level, title, start_char, end_char, kind) VALUES (?,?,?,?,?,?,?)",
         (
-            (book_row, number, chapter.level, chapter.title, chapter.start_char, chapter.end_char)
-            for number, chapter in enumerate(chunked.chapters)
+            (book_row, number, item.level, item.title, item.start_char, item.end_char, item.kind)
+            for number, item in enumerate(chunked.chapters)
         ),
     )
     first = int(connection.execute("SELECT coalesce(max(id), 0) + 1 FROM chunks").fetchone()[0])
@@ -193,7 +193,7 @@ def page_at(connection: sqlite3.Connection, book_row: int, start_char: int) -> P
 def chapters(connection: sqlite3.Connection, book_row: int) -> tuple[Chapter, ...]:
     """The chapters of a book, in order."""
     rows = connection.execute(
-        "SELECT title, level, start_char, end_char FROM chapters WHERE book = ? ORDER BY number", (book_row,)
+        "SELECT title, level, start_char, end_char, kind FROM chapters WHERE book = ? ORDER BY number", (book_row,)
     )
     return tuple(Chapter(*row) for row in rows)
 

@@ -5,11 +5,14 @@ import time
 from pathlib import Path
 
 from librarian_cli.errors import EnvironmentFault
-from librarian_cli.store.migrations import m001_first
+from librarian_cli.store.migrations import m001_first, m002_chapter_kind
 
 APPLICATION_ID = 0x4C696272  # "Libr", so that `file` and we can tell a library from other SQLite files
 
-MIGRATIONS: tuple[tuple[str, str], ...] = (("m001_first", m001_first.SCRIPT),)
+MIGRATIONS: tuple[tuple[str, str], ...] = (
+    ("m001_first", m001_first.SCRIPT),
+    ("m002_chapter_kind", m002_chapter_kind.SCRIPT),
+)
 
 
 def apply(connection: sqlite3.Connection, backups: Path, migrations: tuple[tuple[str, str], ...] = MIGRATIONS) -> None:

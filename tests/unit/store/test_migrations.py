@@ -7,7 +7,7 @@ import pytest
 
 from librarian_cli.errors import EnvironmentFault
 from librarian_cli.store import content, migrations
-from tests.support.stored import add_book, save_text
+from tests.support.stored import add_book
 
 SECOND = ("m002_shelves", "CREATE TABLE shelves (name TEXT);")
 THIRD = ("m003_rows", "ALTER TABLE shelves ADD COLUMN height INTEGER; INSERT INTO shelves VALUES ('top', 30);")
@@ -81,7 +81,11 @@ def test_the_index_of_an_older_library_is_made_anew_from_its_chunks(tmp_path: Pa
     older = sqlite3.connect(tmp_path / "older.db", isolation_level=None)
     migrations.apply(older, tmp_path / "backups", KNOWN[:1])
     row = add_book(older, "a")
-    save_text(older, row, "The tide rises. " * 20)
+    older.execute(
+        "INSERT INTO chunks (id, book, start_char, end_char, text) VALUES (1, ?, 0, 15, 'The tide rises.')", (row,)
+    )
+    older.execute("INSERT INTO chunks_fts (rowid, heading, text) SELECT id, heading, text FROM chunk_texts")
+    older.execute("UPDATE books SET first_chunk = 1, chunks = 1 WHERE id = ?", (row,))
     migrations.apply(older, tmp_path / "backups")
     content.check_index(older)
     (chunks,) = older.execute("SELECT count(*) FROM chunks").fetchone()

@@ -1,0 +1,78 @@
+"""Front matter, body and back matter by name and place."""
+
+import pytest
+
+from librarian_cli.text import matter
+
+
+def kinds(*titles: str, levels: tuple[int, ...] = ()) -> str:
+    """One letter a heading: f, o (body), b(ack)."""
+    found = matter.kinds_of(titles, levels or (1,) * len(titles))
+    return "".join({"front": "f", "body": "o", "back": "b"}[kind] for kind in found)
+
+
+def test_what_comes_before_and_after_the_chapters_is_matter() -> None:
+    assert kinds("Dedication", "Contents", "Preface", "1. The Tide", "2. The Moon", "Appendix A", "Notes", "Index") == (
+        "fffoobbb"
+    )
+
+
+@pytest.mark.parametrize("title", ["Introduction", "Prologue", "Epilogue", "Afterword", "Conclusion", "Einleitung"])
+def test_parts_of_the_text_itself_are_body(title: str) -> None:
+    assert kinds("Preface", title, "Chapter 1", "Chapter 2") == "fooo"
+    assert kinds("Chapter 1", "Chapter 2", title, "Index") == "ooob"
+
+
+@pytest.mark.parametrize(
+    ("front", "back"),
+    [
+        ("Vorwort zur zweiten Auflage", "Literaturverzeichnis"),
+        ("Avant-propos", "Bibliographie"),
+        ("Dedicatoria", "Índice alfabético"),
+        ("Prefazione", "Appendice"),
+        ("Przedmowa", "Przypisy"),
+        ("От издателя", "Примечания"),
+        ("序言", "附录一"),
+        ("はじめに", "索引"),
+        ("Voorwoord", "Bijlage 1"),
+    ],
+)
+def test_matter_is_known_in_several_languages(front: str, back: str) -> None:
+    assert kinds(front, "1", "2", back) == "foob"
+
+
+def test_a_name_in_the_midst_of_the_body_decides_nothing() -> None:
+    assert kinds("Chapter 1", "Preface", "Notes", "Chapter 2", "Chapter 3") == "ooooo"
+
+
+def test_acknowledgements_stand_at_either_end() -> None:
+    assert kinds("Acknowledgments", "Chapter 1", "Chapter 2", "Acknowledgements") == "foob"
+
+
+def test_notes_at_the_end_of_the_last_chapter_are_back_matter_only_in_a_book_without_numbered_chapters_after() -> None:
+    assert kinds("Chapter 1", "Notes", "Chapter 2", "Notes", levels=(1, 2, 1, 2)) == "ooob"
+
+
+def test_what_stands_inside_matter_belongs_to_it() -> None:
+    levels = (1, 2, 1, 2, 1, 2, 2)
+    titles = ("Preface", "Who should read it", "Chapter 1", "A Walk", "Appendices", "Tables", "A Proof")
+    assert kinds(*titles, levels=levels) == "ffoobbb"
+
+
+def test_the_books_title_above_its_preface_is_passed_over() -> None:
+    assert kinds("The Tide Tables", "Preface", "Chapter 1", "Chapter 2", levels=(1, 2, 2, 2)) == "ofoo"
+
+
+def test_appendices_may_carry_their_letter_alone() -> None:
+    assert kinds("1 Basics", "2 Builtins", "A Reporting Bugs", "B Differences", "Index") == "oobbb"
+    assert kinds("1 A Tale", "A Tale of the Sea", "2 Another") == "ooo"
+
+
+def test_numbers_before_a_name_do_not_hide_it() -> None:
+    assert kinds("1. Preface", "2. The Tide", "3. The Moon", "12. Index of Functions") == "foob"
+
+
+def test_a_text_that_is_nothing_but_matter_is_body() -> None:
+    assert kinds("Glossary") == "o"
+    assert kinds("Preface", "Index") == "oo"
+    assert kinds() == ""
