@@ -245,6 +245,8 @@ def rank(connection: sqlite3.Connection, match: str, limit: int, books: Sequence
             "SELECT rowid, -rank FROM chunks_fts WHERE chunks_fts MATCH ? ORDER BY rank LIMIT ?", (match, limit)
         )
         return dict(rows.fetchall())
+    if not books:
+        return {}
     connection.execute("CREATE TEMP TABLE IF NOT EXISTS chosen_books (book INTEGER PRIMARY KEY)")
     connection.execute("DELETE FROM chosen_books")
     connection.executemany("INSERT INTO chosen_books VALUES (?)", ((book.row,) for book in books))

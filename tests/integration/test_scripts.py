@@ -95,7 +95,7 @@ def test_bench_measures_search_on_judged_collections(tmp_path: Path) -> None:
     ran = run(sys.executable, ROOT / "scripts/bench", "quality", tmp_path, "--part", "search", "--json")
     assert ran.returncode == 0, ran.stderr
     figures = json.loads(ran.stdout)["figures"]
-    assert len(figures) == 6
+    assert len(figures) == 9
     assert set(figures.values()) == {1.0}
 
 
