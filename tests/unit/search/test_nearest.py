@@ -31,7 +31,8 @@ def writer(tmp_path: Path) -> sqlite3.Connection:
 def index(connection: sqlite3.Connection, folder: Path) -> None:
     """Give every book vectors of a basis fitted on all of them."""
     rows = [row for row, _ in connection.execute("SELECT id, sha256 FROM books ORDER BY id")]
-    found = {row: content.chunk_texts(connection, row) for row in rows}
+    chunks = {row: list(content.chunks(connection, row)) for row in rows}
+    found = {row: (cut[0].row, [chunk.text for chunk in cut]) for row, cut in chunks.items()}
     basis = lsa.fit([text for _, texts in found.values() for text in texts], dimensions=4)
     basis.save(folder)
     made = [(row, first, lsa.project(basis, texts).to_bytes()) for row, (first, texts) in found.items()]
