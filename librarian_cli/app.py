@@ -18,7 +18,6 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from librarian_cli import cite as citing
 from librarian_cli import control, details, embedders, plan, status
 from librarian_cli.check import CheckResult, check
 from librarian_cli.config import Config
@@ -41,6 +40,7 @@ from librarian_cli.store.jobs import Job, JobBook
 from librarian_cli.store.runs import Run
 
 if TYPE_CHECKING:
+    from librarian_cli.cite import Citation, Verification
     from librarian_cli.pipeline.engine import Engine
     from librarian_cli.pipeline.intake import Request
     from librarian_cli.pipeline.pools import Pools
@@ -190,20 +190,23 @@ class Librarian:
         """
         return self._searcher().similar(name, scope or Scope(), limit)
 
-    def cite(self, name: str) -> citing.Citation:
+    def cite(self, name: str) -> "Citation":
         """A passage `BOOK:start-end`, with where it stands and its hashes. Raises: UsageError: there is none such."""
-        return citing.cite(self._readable(), name)
+        from librarian_cli import cite  # it loads the stages, which no other query needs
 
-    def verify(self, citation: citing.Citation, *, pools: "Pools | None" = None) -> citing.Verification:
+        return cite.cite(self._readable(), name)
+
+    def verify(self, citation: "Citation", *, pools: "Pools | None" = None) -> "Verification":
         """Read the source of a passage again, in a worker, and prove that it stands there.
 
         Raises: BookError: no file of the book is there any more.
         """
+        from librarian_cli import cite
         from librarian_cli.pipeline.pools import Pools
         from librarian_cli.pipeline.reading import read_parts
 
         with closing(pools or Pools(self.config, None)) as used:
-            return citing.verify(self._readable(), citation, self.config, partial(read_parts, used, self.config))
+            return cite.verify(self._readable(), citation, self.config, partial(read_parts, used, self.config))
 
     def books(self, order: str = "title") -> Iterator[BookDetails]:
         """All books, in one of the orders of `store.books.ORDERS`."""

@@ -255,13 +255,17 @@ def rank(connection: sqlite3.Connection, match: str, limit: int, books: Sequence
             "SELECT rowid, -rank FROM chunks_fts WHERE chunks_fts MATCH ? ORDER BY rank LIMIT ?", (match, limit)
         )
         return dict(rows.fetchall())
+    if not books:
+        return {}
     connection.execute("CREATE TEMP TABLE IF NOT EXISTS chosen_books (book INTEGER PRIMARY KEY)")
     connection.execute("DELETE FROM chosen_books")
     connection.executemany("INSERT INTO chosen_books VALUES (?)", ((book.row,) for book in books))
+    spans = [(book.first_chunk or 0, (book.first_chunk or 0) + book.chunks) for book in books]
     rows = connection.execute(
         "SELECT chunks_fts.rowid, -rank FROM chunks_fts JOIN chunks ON chunks.id = chunks_fts.rowid"
-        " WHERE chunks_fts MATCH ? AND chunks.book IN (SELECT book FROM chosen_books) ORDER BY rank LIMIT ?",
-        (match, limit),
+        " WHERE chunks_fts MATCH ? AND chunks_fts.rowid BETWEEN ? AND ?"  # FTS5 itself skips what lies outside
+        " AND chunks.book IN (SELECT book FROM chosen_books) ORDER BY rank LIMIT ?",
+        (match, min(first for first, _ in spans), max(end for _, end in spans) - 1, limit),
     )
     return dict(rows.fetchall())
 
