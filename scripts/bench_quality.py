@@ -7,10 +7,17 @@ import argparse
 from pathlib import Path
 from types import ModuleType
 
+import quality_chapters
+import quality_languages
+import quality_search
 from bench_setting import Report
 from quality_figure import Figure
 
-PARTS: dict[str, ModuleType] = {}
+PARTS: dict[str, ModuleType] = {
+    "chapters": quality_chapters,
+    "languages": quality_languages,
+    "search": quality_search,
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,12 +11,13 @@ from collections import Counter
 from collections.abc import Sequence
 
 from librarian_cli import models
-from librarian_cli.text import families, headings, matter, outline
+from librarian_cli.text import families, headings, matter, outline, trimming
 from librarian_cli.text.headings import Candidate
 
 _START_OF_EBOOK = re.compile(r"\*\*\* ?START OF (?:THIS|THE) PROJECT GUTENBERG[^\n]*")
 _END_OF_EBOOK = re.compile(r"\n\*\*\* ?END OF (?:THIS|THE) PROJECT GUTENBERG")
 _OUTER = ("volume", "book", "part", "act")
+_INNER = frozenset({"scene", "section"})
 _UNNUMBERED = families.UNNUMBERED | {"appendix"}
 _TITLE_LINES = 3
 _MAX_TITLE_CHARS = 200
@@ -29,17 +30,19 @@ def find_chapters(
 
     What precedes the first heading belongs to no chapter; a book without headings gives none.
     Returns: chapters by start_char, outer before inner; level 1 is the outermost. A chapter ends where the next of
-    its level or above begins.
+    its level or above begins; the notices of Project Gutenberg around a book belong to none.
     """
-    placed = outline.place_headings(text, structure, title=title)
-    if outline.is_sound(text, placed):
-        return _nest(placed, len(text))
-    from_text = _from_text(text, title)
-    return _nest(from_text if len(from_text) > len(placed) or len(placed) < 2 else placed, len(text))
-
-
-def _from_text(text: str, title: str) -> list[outline.Placed]:
     start, end = _frame(text)
+    placed = outline.place_headings(text, structure, title=title)
+    placed = trimming.trim(text, [p for p in placed if start <= p.start_char < end])
+    if outline.is_sound(text, placed):
+        return _nest(placed, end)
+    from_text = _from_text(text, title, (start, end))
+    return _nest(from_text if len(from_text) > len(placed) or len(placed) < 2 else placed, end)
+
+
+def _from_text(text: str, title: str, frame: tuple[int, int]) -> list[outline.Placed]:
+    start, end = frame
     chosen = families.select_headings(text, start, end)
     own = headings.title_key(title)
     chosen = [c for c in chosen if not (own and c.number is None and headings.title_key(c.text) == own)]
@@ -80,7 +83,7 @@ def _family_levels(chosen: Sequence[Candidate]) -> dict[str, int]:
     outer = sorted((f for f in _OUTER if f in counts), key=lambda f: (f != "volume", counts[f], _OUTER.index(f)))
     levels = {family: level for level, family in enumerate(outer, 1)}
     inner = counts.keys() - set(outer)
-    keyworded = inner - families.BARE - {"scene"}
+    keyworded = inner - families.BARE - _INNER
     level = len(outer) + 1
     levels.update(dict.fromkeys(keyworded, level))
     levels.update(dict.fromkeys(inner - keyworded, level + bool(keyworded)))

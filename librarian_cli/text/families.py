@@ -17,7 +17,7 @@ from statistics import mean, median, stdev
 from librarian_cli.text import contents, headings
 from librarian_cli.text.headings import Candidate
 
-BARE = frozenset({"roman", "arabic", "initial"})
+BARE = frozenset({"roman", "arabic", "chinese", "initial"})
 UNNUMBERED = frozenset({"front", "capitals", "isolated"})
 _OUTER = frozenset({"volume", "book", "part", "act"})
 _SINGLE_IS_ENOUGH = frozenset({"part", "book", "appendix"})
@@ -26,6 +26,8 @@ _MAX_OPEN_RUNS = 4
 _MAX_CANDIDATES = 50_000
 _TOC_BODY_CHARS = 1_500
 _MIN_BODY_CHARS = 250
+_MIN_SECTION_CHARS = 400
+_CHINESE_BODY_CHARS = 500
 
 
 def select_headings(text: str, start: int, end: int) -> list[Candidate]:
@@ -46,7 +48,7 @@ def select_headings(text: str, start: int, end: int) -> list[Candidate]:
 
 def _leading_bare(families: Mapping[str, Sequence[Candidate]]) -> str:
     """Of several kinds of bare numerals one counts chapters; Arabic ones beside Roman count what is inside them."""
-    counts = {family: len(families.get(family, ())) for family in ("initial", "roman", "arabic")}
+    counts = {family: len(families.get(family, ())) for family in ("initial", "roman", "chinese", "arabic")}
     if counts["roman"]:
         counts["arabic"] = 0
     return max(counts, key=counts.__getitem__)
@@ -70,7 +72,7 @@ def _accept_numbered(lines: Sequence[Candidate], size: int) -> list[Candidate]:
     if len(families.get("chapter", ())) >= 5:
         dropped |= {"act", "scene"}
     families = _without_hollow_parts({family: found for family, found in families.items() if family not in dropped})
-    families["front"] = _accept_front(members["front"])
+    families["front"] = _accept_front(members["front"], size)
     return [candidate for found in families.values() for candidate in found]
 
 
@@ -90,11 +92,14 @@ def _without_hollow_parts(families: Mapping[str, list[Candidate]]) -> dict[str, 
     return kept
 
 
-def _accept_front(members: Sequence[Candidate]) -> list[Candidate]:
-    """Of a word in both the contents and the text the second stands; one that comes more often is a refrain."""
+def _accept_front(members: Sequence[Candidate], size: int) -> list[Candidate]:
+    """Of a word in both the contents and the text the second stands; one that comes more often is a refrain.
+
+    An index at the front is a list of contents.
+    """
     counts = Counter(headings.title_key(c.text) for c in members)
     last = {headings.title_key(c.text): c for c in members if c.blanks >= 2 and c.apart}
-    return [c for key, c in last.items() if counts[key] <= 2]
+    return [c for key, c in last.items() if counts[key] <= 2 and (not key.endswith("index") or 2 * c.start > size)]
 
 
 def _accept_family(family: str, members: Sequence[Candidate], size: int) -> list[Candidate]:
@@ -104,6 +109,8 @@ def _accept_family(family: str, members: Sequence[Candidate], size: int) -> list
     if max(map(len, runs), default=0) >= 5:
         runs = [run for run in runs if len(run) > 1 or run[0].number in (None, 1)]
     kept = [candidate for run in runs for candidate in run]
+    if family == "section":
+        return _accept_sections(runs, size)
     if family.startswith("word:"):
         runs = [run for run in runs if len(run) >= 3 and run[0].number == 1]
         kept = [candidate for run in runs for candidate in run]
@@ -113,9 +120,15 @@ def _accept_family(family: str, members: Sequence[Candidate], size: int) -> list
     return kept if kept and median(_bodies(kept, size)) >= 300 else []
 
 
+def _accept_sections(runs: Sequence[list[Candidate]], size: int) -> list[Candidate]:
+    """Sections are counted anew in every chapter, or through the whole book."""
+    kept = [c for run in runs if len(run) >= 2 and run[0].number == 1 for c in run]
+    return kept if len(kept) >= 3 and median(_bodies(kept, size)) > _MIN_SECTION_CHARS else []
+
+
 def _accept_bare(family: str, runs: Sequence[list[Candidate]], size: int) -> list[Candidate]:
     runs = [run for run in runs if not _is_page_numbers(run)]
-    least = {"roman": 3, "arabic": 4, "initial": 8}[family]
+    least = {"roman": 3, "arabic": 4, "chinese": 3, "initial": 8}[family]
     kept = []
     for run in runs:
         enough = 2 if len(runs) >= 3 and not _titled(run) and family != "initial" else least
@@ -126,7 +139,8 @@ def _accept_bare(family: str, runs: Sequence[list[Candidate]], size: int) -> lis
     kept.sort(key=attrgetter("start"))
     body = median(_bodies(kept, size))
     spaced = median(c.blanks for c in kept) >= 2
-    return kept if body > 1_500 or (spaced and body > 400 and len(kept) >= 8) else []
+    enough_text = _CHINESE_BODY_CHARS if family == "chinese" else 1_500
+    return kept if body > enough_text or (spaced and body > 400 and len(kept) >= 8) else []
 
 
 def _runs(members: Sequence[Candidate]) -> list[list[Candidate]]:

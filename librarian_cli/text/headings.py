@@ -16,7 +16,7 @@ _FAMILIES = {
     "part": "part partie teil theil parte deel del część díl osa часть частина μέρος",
     "act": "act acte akt aufzug atto acto akten näytös действие",
     "chapter": "chapter chap chapitre kapitel kap capitulo capítulo capitolo hoofdstuk kapittel kapitola rozdział "
-    "luku caput глава розділ κεφάλαιο",
+    "kapitlet luku caput глава розділ κεφάλαιο",
     "letter": "letter epistle lettre brief lettera carta письмо",
     "scene": "scene scène szene auftritt scena escena явление",
     "appendix": "appendix anhang appendice apéndice apêndice annexe приложение",
@@ -28,17 +28,26 @@ _CAPTIONS = (
     "aufgabe übung bemerkung remark note proof page seite step item version question answer verse stanza line"
 )
 _CAPTION_WORDS = frozenset(_CAPTIONS.split())
-_CHINESE_FAMILY_OF = dict.fromkeys("章回", "chapter") | dict.fromkeys("卷部篇編编", "part") | {"幕": "act"}
+_CHINESE_FAMILY_OF = (
+    dict.fromkeys("章回話话", "chapter")
+    | dict.fromkeys("卷部篇編编", "part")
+    | {"幕": "act"}
+    | dict.fromkeys("節节", "section")
+)
 _FRONT_WORDS = (
     "preface|foreword|introduction|introductory|prologue|epilogue|conclusion|afterword|postscript|glossary|"
     "bibliography|etymology|extracts|dedication|proem|prelude|acknowledge?ments|abstract|references|appendix|"
-    "(?:author|editor|translator|publisher)[’']?s[’']? (?:note|preface|introduction|foreword)|"
-    "vorwort|einleitung|nachwort|préface|avant-propos|épilogue|prólogo|prefacio|introducción|introduzione|"
-    "prefazione|voorwoord|inleiding|förord|forord|предисловие|введение|заключение|эпилог|пролог"
+    "(?:author|editor|translator|publisher)[’']?s[’']? (?:note|preface|introduction|foreword)|notes|"
+    "endnotes|(?:general )?index|"
+    "vorwort|vorrede|einleitung|nachwort|anhang|anmerkungen|prolog|epilog|schluß|literaturverzeichnis|"
+    "préface|avant-propos|épilogue|postface|prólogo|prefacio|introducción|epílogo|introduzione|prefazione|epilogo|"
+    "voorwoord|inleiding|nawoord|förord|forord|przedmowa|wstęp|zakończenie|posłowie|przypisy|předmluva|doslov|"
+    "предисловие|введение|вступление|заключение|послесловие|эпилог|пролог|примечания|приложение|"
+    "序章|終章|终章|序言?|前言|楔子|引子|尾声|尾聲|後記|后记|はじめに|おわりに|あとがき|まえがき|附录|付録"
 )
 _NO_CHAPTER = re.compile(
     r"(?i)(?:table of )?contents\b.*|.*\bcontents|list of .*|(?:list of )?illustrations|errata|finis|the end|end|"
-    r"end of .*|footnotes?:?|transcriber.*|by|copyright.*|(?:general )?index\b.*|advertisements?|"
+    r"end of .*|footnotes?:?|transcriber.*|by|copyright.*|advertisements?|"
     r"inhalt(?:sverzeichnis)?|table des (?:matières|chapitres).*|[íi]ndice.*|fin|ende|fine|оглавление|содержание"
 )
 _ROMAN = r"[IVXLC]{1,8}"
@@ -51,10 +60,16 @@ _BARE = (
     r"(?=[ \t\xa0]*\n|[ \t\xa0]?[.:—–-]{0,4}[ \t\xa0]{1,20}[\"“'‘«(_]?[^\W\da-z_]|[.:—–-]+[\"“'‘«(_]?[^\W\da-z_])"
 )
 _LETTER_ALONE = r"[A-Z]\.?(?=[ \t\xa0]*\n)"
-_CHINESE = r"第[ \t\xa0]?[〇零一二三四五六七八九十百千两兩廿卅\d]{1,7}[ \t\xa0]?[章回節节卷部篇幕話话集編编]"
+_CHINESE_NUMBER = r"[〇零一二三四五六七八九十百千两兩廿卅\d]{1,7}"
+_CHINESE = rf"第[ \t\xa0]?{_CHINESE_NUMBER}[ \t\xa0]?[章回節节卷部篇幕話话集編编]"
+_CHINESE_FIRST = rf"(?:[卷部篇回]|その){_CHINESE_NUMBER}(?=[ \t\u3000]*\n|[ \t\u3000])"
+_CHINESE_BARE = r"[一二三四五六七八九十百]{1,4}(?=[ \t\u3000]*\n|[、．.\u3000 ])"
+_SECTION_SIGN = r"§{1,2}[ \t\xa0]?\d{1,3}"
+_NUMBER_FIRST = rf"(?:\d{{1,3}}|{_ROMAN})(?:\.|-?[а-яª-ſº]{{1,3}})?[ \t\xa0]+[^\W\d_]{{3,15}}"
 _NUMBERED_LINE = re.compile(
-    r"\n[ \t\xa0]{0,80}[_*=\[#>~]{0,8}[ \t\xa0]{0,8}(?=[^\Wa-z_])"
-    rf"((?:{_KEYWORD_FIRST}|{_ORDINAL_FIRST}|{_BARE}|{_LETTER_ALONE}|{_CHINESE}|(?i:{_FRONT_WORDS})(?!\w))"
+    r"\n[ \t\xa0\u3000]{0,80}[_*=\[#>~]{0,8}[ \t\xa0]{0,8}(?=[^\Wa-z_]|§)"
+    rf"((?:{_KEYWORD_FIRST}|{_ORDINAL_FIRST}|{_NUMBER_FIRST}|{_BARE}|{_LETTER_ALONE}|{_SECTION_SIGN}"
+    rf"|{_CHINESE}|{_CHINESE_FIRST}|{_CHINESE_BARE}|(?i:{_FRONT_WORDS})(?!\w))"
     r"[^\n]{0,140})(?=\n)"
 )
 _CAPITALS_LINE = re.compile(
@@ -64,6 +79,12 @@ _ISOLATED_LINE = re.compile(r"\n[ \t\xa0]*\n[ \t\xa0]*\n[ \t\xa0]*([^\s][^\n]{1,
 _KEYWORD_PARTS = re.compile(rf"{_THE}([^\W\d_]{{3,15}})\.?[ \t\xa0]+{_THE}({_NUMBER})(.*)")
 _ORDINAL_PARTS = re.compile(rf"{_THE}({numerals.WORD_PATTERN})[ \t\xa0]+([^\W\d_]{{3,15}})(?![^\W_])(.*)")
 _BARE_PARTS = re.compile(rf"(\d{{1,4}}|{_ROMAN})(?![^\W_])(?:[ \t\xa0]?\[\d+\])?(.*)")
+_NUMBER_FIRST_PARTS = re.compile(
+    rf"(\d{{1,3}}|{_ROMAN})(?:\.|-?[а-яª-ſº]{{1,3}})?[ \t\xa0]+([^\W\d_]{{3,15}})(?![^\W_])(.*)"
+)
+_SECTION_PARTS = re.compile(r"§{1,2}[ \t\xa0]?(\d{1,3})(?!\d)(.*)")
+_CHINESE_FIRST_PARTS = re.compile(rf"([卷部篇回]|その)({_CHINESE_NUMBER})(?![^\W_])(.*)")
+_CHINESE_BARE_PARTS = re.compile(r"([一二三四五六七八九十百]{1,4})(?![^\W_])(.*)")
 _CHINESE_PARTS = re.compile(r"第[ \t\xa0]?(.{1,7}?)[ \t\xa0]?([章回節节卷部篇幕話话集編编])(.*)")
 _FRONT = re.compile(rf"(?i)(?:{_FRONT_WORDS})(?!\w).{{0,30}}")
 _CONTENTS_ENTRY = re.compile(r"(?:\.{3,}|(?: \.){3,}|[ \t\xa0]{3,}|\t|…)[ \t.]*(?:\d{1,4}|[ivxlc]{1,7})[ \t.]*\Z")
@@ -71,6 +92,7 @@ _SEPARATED = re.compile(r"[ \t\xa0]*[.:)\]—–-]")
 _FOOTNOTE_MARK = re.compile(r"[ \t\xa0]*\[(?:\d+|[A-Z])\]")
 _PROSE_END = re.compile(r"[.!?:;…\"'”’»)\]*_=—-][ \t\xa0]*\Z")
 _MAX_BARE_CHARS = 70
+_MAX_CHINESE_CHARS = 25
 _MAX_BLANKS = 9
 _SURROUNDING_CHARS = 200
 
@@ -79,8 +101,9 @@ _SURROUNDING_CHARS = 200
 class Candidate:
     """One line that may be a heading.
 
-    `family` is chapter, part, book, ..., `word:` and any other keyword, or roman, arabic, initial, front, capitals,
-    isolated. `title` is what follows the number; `blanks` counts the blank lines before; `apart`: one comes after.
+    `family` is chapter, part, book, ..., `word:` and any other keyword, or roman, arabic, chinese, initial, front,
+    capitals, isolated. `title` is what follows the number; `blanks` counts the blank lines before; `apart`: one
+    comes after.
     """
 
     start: int
@@ -139,10 +162,34 @@ def is_no_chapter(title: str) -> bool:
     return _NO_CHAPTER.fullmatch(title.strip(" .:_*[]")) is not None
 
 
+def is_numbered(title: str) -> bool:
+    """Tell whether a title begins with a number, or a keyword and its number; `Her Twelfth Birthday` does not."""
+    return any(
+        number is not None and not (family.startswith("word:") and title_key(rest) and not _SEPARATED.match(rest))
+        for family, number, rest in _classify(title)
+    )
+
+
+def is_number_alone(title: str) -> bool:
+    """Tell whether a title is nothing but a number, or a keyword and its number: the title may stand below."""
+    return any(
+        number is not None and not title_key(rest) and not (family.startswith("word:") and _ORDINAL_PARTS.match(title))
+        for family, number, rest in _classify(title)
+    )
+
+
 def _classify(line: str) -> Iterator[tuple[str, int | None, str]]:
     if match := _CHINESE_PARTS.fullmatch(line):
         family = _CHINESE_FAMILY_OF.get(match[2], "word:" + match[2])
         yield family, numerals.parse_number(match[1]), match[3]
+    elif match := _CHINESE_FIRST_PARTS.fullmatch(line):
+        yield _CHINESE_FAMILY_OF.get(match[1], "part"), numerals.parse_number(match[2]), match[3]
+    elif (match := _CHINESE_BARE_PARTS.fullmatch(line)) and len(line) <= _MAX_BARE_CHARS:
+        yield "chinese", numerals.parse_number(match[1]), match[2]
+    elif match := _SECTION_PARTS.fullmatch(line):
+        yield "section", numerals.parse_number(match[1]), match[2]
+    elif (match := _NUMBER_FIRST_PARTS.fullmatch(line)) and match[2].lower() in _FAMILY_OF and _stands(match[3]):
+        yield _family(match[2]), numerals.parse_number(match[1]), match[3]
     elif _FRONT.fullmatch(line):
         yield "front", None, ""
     elif bare := list(_classify_bare(line)):
@@ -163,6 +210,11 @@ def _classify_bare(line: str) -> Iterator[tuple[str, int | None, str]]:
             yield "arabic" if match[1].isdecimal() else "roman", number, match[2]
 
 
+def _stands(rest: str) -> bool:
+    """Whether what follows a keyword is a title or nothing: `2. Teil: Das Meer`, not `2. Part of it is lost`."""
+    return not title_key(rest) or _SEPARATED.match(rest) is not None
+
+
 def _family(word: str) -> str:
     word = word.lower()
     return _FAMILY_OF.get(word) or "word:" + word
@@ -175,6 +227,8 @@ def _reads_as_heading(candidate: Candidate, padded: str, line_start: int) -> boo
         return candidate.blanks > 0 and (candidate.apart or candidate.text.isupper())
     if not _FOOTNOTE_MARK.sub("", rest).strip(" .:)]"):
         return free or candidate.family not in ("roman", "arabic")
+    if candidate.family == "chinese":
+        return candidate.blanks > 0 and len(rest) <= _MAX_CHINESE_CHARS and rest[-1] not in "。，；！？"
     if candidate.family in ("roman", "arabic"):
         return free and _bare_title_fits(candidate, rest)
     start = rest.lstrip(" \t.:—–-)]")[:1]

@@ -19,7 +19,7 @@ from librarian_cli.models import ChapterKind
 _PERSON = r"(?:(?:the )?(?:author|editor|translator|publisher|printer)s?[’']?s?[’']?)"
 _FRONT = (
     rf"cover(?: page)?|(?:half[- ]?)?title(?:[- ]?page)?|frontispiece|imprint|copyright\b.*|dedication|epigraph|"
-    rf"(?:brief |short |full |detailed |summary |general )?(?:table of )?contents(?: of .*)?|"
+    rf"(?:brief |short |full |detailed |summary |general )?(?:table of )?contents(?: (?:of|and) .*)?|"
     rf"(?:list of |the )?(?:illustrations|figures|tables|plates|maps|algorithms|listings)|"
     rf"(?:general |original )?(?:preface|foreword|prefatory note)s?\b.*|"
     rf"{_PERSON} (?:note|preface|foreword|introduction)|"
@@ -43,7 +43,7 @@ _BACK = (
     r"(?:end|foot)?notes?(?: (?:on|to) .*)?|"
     r"glossar(?:y|ies)\b.*|(?:select(?:ed)? |annotated )?bibliograph(?:y|ies)\b.*|"
     r"(?:list of )?references(?: cited)?|works cited|"
-    r"(?:list of )?(?:sources|contributors)|further reading|(?:suggested|recommended) reading|errata|corrigenda|"
+    r"(?:list of )?(?:sources|contributors)|further reading|(?:suggested|recommended) reading|"
     r"(?:(?:general|subject|author|name|concept|function|command|variable|key|keyword|program|data type|topic)s? )*"
     r"ind(?:ex|exes|ices)\b.*|colophon|"
     r"about the (?:author|translator|editor|type)s?|also by .*|"
@@ -62,7 +62,8 @@ _BACK = (
     r"附录.*|附錄.*|付録.*|注释|註釋|注釈|参考文献|參考文獻|索引|用語集|词汇表|奥付|版权信息"
 )
 _EITHER = (
-    r"acknowledge?ments?\b.*|credits|abbreviations|list of (?:abbreviations|symbols)|notation|chronology|"
+    r"acknowledge?ments?\b.*|credits|errata|corrigenda|index"
+    r"|abbreviations|list of (?:abbreviations|symbols)|notation|chronology|"
     r"danksagung|abkürzungs?(?:verzeichnis|en)|remerciements|abréviations|agradecimientos|abreviaturas|ringraziamenti|"
     r"agradecimentos|dankwoord|podziękowania|благодарности|список сокращений|致谢|致謝|謝辞"
 )
@@ -75,6 +76,12 @@ _NUMBERED = re.compile(
     r"hoofdstuk|rozdział|część|глава|часть)\b)"
 )
 _EDGES = " \t\xa0.:;*_[]()—–-"
+
+
+def is_named(title: str) -> bool:
+    """Tell whether a title names a part of a book's front or back matter."""
+    name = _name(title)
+    return bool(_IS_FRONT.fullmatch(name) or _IS_BACK.fullmatch(name))
 
 
 def kinds_of(titles: Sequence[str], levels: Sequence[int]) -> list[ChapterKind]:

@@ -16,19 +16,45 @@ _ORDINALS = (
     "fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth"
 )
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
-_FOREIGN_ORDINALS = (
-    "premier première erstes erster erste primero primera primo prima primeiro primeira eerste första første "
-    "первая первый pierwszy první",
-    "deuxième zweites zweiter zweite segundo segunda secondo seconda tweede andra вторая второй drugi druhá",
-    "troisième drittes dritter dritte tercero tercera terzo terza terceiro terceira derde tredje третья третий",
-    "quatrième viertes vierter vierte cuarto cuarta quarto quarta vierde fjärde fjerde четвертая четвёртая",
-    "cinquième fünftes fünfter fünfte quinto quinta vijfde femte пятая",
-    "sixième sechstes sechster sechste sexto sexta sesto sesta zesde sjätte sjette шестая",
-    "septième siebentes siebtes siebenter siebte séptimo séptima settimo settima zevende sjunde седьмая",
-    "huitième achtes achter achte octavo octava ottavo ottava achtste åttonde восьмая",
-    "neuvième neuntes neunter neunte noveno novena nono nona negende nionde девятая",
-    "dixième zehntes zehnter zehnte décimo décima decimo decima tiende tionde десятая",
+_FOREIGN = (
+    "premier première un une erstes erster erste erstem eins ein primero primera uno primo prima primeiro primeira "
+    "eerste första første första первая первый pierwszy pierwsza první",
+    "deuxième second seconde deux zweites zweiter zweite zwei zwo segundo segunda dos secondo seconda due tweede twee "
+    "andra två вторая второй drugi druga druhá dwa два",
+    "troisième trois drittes dritter dritte drei tercero tercera tres terzo terza tre terceiro terceira derde drie "
+    "tredje третья третий trzeci trzecia trzy třetí три",
+    "quatrième quatre viertes vierter vierte vier cuarto cuarta cuatro quarto quarta quattro vierde fjärde fjerde "
+    "четвертая четвёртая четвертый четвёртый czwarty czwarta cztery čtvrtá четыре",
+    "cinquième cinq fünftes fünfter fünfte fünf quinto quinta cinco cinque vijfde vijf femte пятая пятый "
+    "piąty piąta pięć "
+    "pátá пять",
+    "sixième six sechstes sechster sechste sechs sexto sexta seis sesto sesta sei zesde zes sjätte sjette "
+    "шестая шестой "
+    "szósty szósta sześć šestá шесть",
+    "septième sept siebentes siebtes siebenter siebter siebente siebte sieben séptimo séptima siete settimo "
+    "settima sette "
+    "sétimo sétima zevende zeven sjunde syvende седьмая седьмой siódmy siódma siedem sedmá семь",
+    "huitième huit achtes achter achte acht octavo octava ocho ottavo ottava otto oitavo oitava achtste åttonde "
+    "восьмая восьмой ósmy ósma osiem osmá восемь",
+    "neuvième neuf neuntes neunter neunte neun noveno novena nueve nono nona nove negende negen nionde девятая девятый "
+    "dziewiąty dziewiąta dziewięć devátá девять",
+    "dixième dix zehntes zehnter zehnte zehn décimo décima diez decimo decima dieci tiende tien tionde десятая десятый "
+    "dziesiąty dziesiąta dziesięć desátá десять",
+    "onzième onze elftes elfter elfte elf undécimo undécima once undicesimo undicesima undici elfde одиннадцатая "
+    "одиннадцатый jedenasty jedenasta",
+    "douzième douze zwölftes zwölfter zwölfte zwölf duodécimo duodécima doce dodicesimo dodicesima dodici twaalfde "
+    "двенадцатая двенадцатый dwunasty dwunasta",
+    "treizième treize dreizehntes dreizehnter dreizehnte dreizehn trece tredicesimo tredici тринадцатая trzynasty",
+    "quatorzième quatorze vierzehntes vierzehnter vierzehnte vierzehn catorce quattordicesimo четырнадцатая czternasty",
+    "quinzième quinze fünfzehntes fünfzehnter fünfzehnte fünfzehn quince quindicesimo пятнадцатая piętnasty",
+    "seizième seize sechzehntes sechzehnter sechzehnte sechzehn sedicesimo шестнадцатая szesnasty",
+    "siebzehntes siebzehnter siebzehnte siebzehn diciassettesimo семнадцатая siedemnasty",
+    "achtzehntes achtzehnter achtzehnte achtzehn diciottesimo восемнадцатая osiemnasty",
+    "neunzehntes neunzehnter neunzehnte neunzehn diciannovesimo девятнадцатая dziewiętnasty",
+    "vingtième vingt zwanzigstes zwanzigster zwanzigste zwanzig vigésimo veinte ventesimo двадцатая dwudziesty",
 )
+"""Ordinals and cardinals of other languages, a row a number, from 1."""
+
 _ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100, "d": 500, "m": 1000}
 _ROMAN_SHAPE = re.compile(r"(?=.)c{0,4}(?:xc|xl|l?x{0,4})(?:ix|iv|v?i{0,4})\Z")
 _CHINESE = {c: i for i, c in enumerate("〇一二三四五六七八九")} | {"零": 0, "两": 2, "兩": 2, "廿": 20, "卅": 30}
@@ -37,7 +63,7 @@ _CHINESE_UNITS = {"十": 10, "百": 100, "千": 1000}
 
 def _words() -> dict[str, int]:
     table = {word: number for words in (_UNITS, _ORDINALS) for number, word in enumerate(words.split())}
-    for number, words in enumerate(_FOREIGN_ORDINALS, 1):
+    for number, words in enumerate(_FOREIGN, 1):
         table.update(dict.fromkeys(words.split(), number))
     for ten, word in enumerate(_TENS.split(), 2):
         table[word] = ten * 10

@@ -7,7 +7,7 @@ bare text.
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 
@@ -15,15 +15,17 @@ from librarian_cli import models
 from librarian_cli.text import headings
 
 _PAGE_TITLE = re.compile(
-    r"(?i)\W*(?:page|p|pg|seite|página|pagina|slide|sheet|scan|img|image)?[\s._-]*[\divxlc]+\W*(?:\.\w{3,4})?"
+    r"(?i)\W*(?:(?:page|p|pg|seite|página|pagina|slide|sheet|scan|img|image)[\s._-]*[\divxlc]+|\d+)\W*(?:\.\w{3,4})?"
 )
 _NO_LETTER = re.compile(r"[\W_]+")
+_LABEL = re.compile(r"\s*(?:(?:Appendix|Chapter|Annex)\s+)?[A-Z\d]+(?:\.\d+)*[.:]?\s+")
 _MAX_LEAF_SHARE = 0.9
 _SMALL_BOOK_CHARS = 20_000
 _MANY = 8
 _MAX_LINE_CHARS = 300
 _MAX_TITLE_LINES = 4
 _MIN_PREFIX_CHARS = 4
+_TOP_OF_PAGE_CHARS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ def place_headings(text: str, found: Sequence[models.BookHeading], *, title: str
         name = " ".join(heading.title.split())
         if not 0 <= heading.start_char < len(text) or not any(map(str.isalnum, name)):
             continue
-        line = heading.start_char if heading.exact else _find_on_page(text, heading)
+        line = heading.start_char if heading.exact else _find_line(text, heading)
         unseen += line is None
         start = heading.start_char if line is None else line
         other = placed.get(start)
@@ -70,19 +72,35 @@ def is_sound(text: str, placed: Sequence[Placed]) -> bool:
     return not (len(placed) >= _MANY and (pages > 0.8 * len(placed) or commonest > 0.5 * len(placed)))
 
 
+def unlabelled_key(title: str) -> str:
+    """Reduce a title to its letters without a label before it: `A.2`, `Appendix B`, `3.1`."""
+    return headings.title_key(_LABEL.sub("", title))
+
+
 def _is_page_list(found: Sequence[models.BookHeading]) -> bool:
     """Whether an outline has one entry a page, as scanners and converters make it."""
     follow = sum(a.end_char == b.start_char and not a.exact for a, b in pairwise(found))
     return len(found) >= _MANY and follow > 0.9 * (len(found) - 1)
 
 
+def _find_line(text: str, heading: models.BookHeading) -> int | None:
+    """Find the line of the title on its page, else at the top of the next: links may point just above their place."""
+    line = _find_on_page(text, heading)
+    if line is not None or heading.end_char >= len(text):
+        return line
+    return _find_on_page(
+        text, replace(heading, start_char=heading.end_char, end_char=heading.end_char + _TOP_OF_PAGE_CHARS)
+    )
+
+
 def _find_on_page(text: str, heading: models.BookHeading) -> int | None:
     """Find the line on the page that holds the title, or the first of the lines over which it is broken.
 
-    Numbers count at first, so that `Version 2.1` is not taken for `Version 2.0`; then the letters alone.
+    Numbers count at first, so that `Version 2.1` is not taken for `Version 2.0`; then the letters alone; then the
+    letters without a label such as `A.2`.
     """
     page = text[heading.start_char : heading.end_char]
-    for key_of in (_full_key, headings.title_key):
+    for key_of in (_full_key, headings.title_key, unlabelled_key):
         index = _matching_line(key_of(heading.title), _line_keys(page, key_of))
         if index is not None:
             lines = page.splitlines(keepends=True)

@@ -163,6 +163,50 @@ def test_outline_entries_that_differ_in_their_numbers_keep_their_own_lines() -> 
     assert starts == [text.index("Version 2.0"), text.index("Version 2.1")]
 
 
+def test_a_link_to_the_foot_of_the_page_before_finds_its_title_at_the_top_of_the_next() -> None:
+    text = book("Alpha", "2.2 Omega Point", "Tail")
+    page_end = text.index("2.2")
+    structure = [
+        BookHeading("Alpha", 1, 0, page_end, exact=False),
+        BookHeading("Omega Point", 1, page_end - 500, page_end, exact=False),
+        BookHeading("Tail", 1, text.index("Tail"), len(text), exact=False),
+    ]
+    assert chapters.find_chapters(text, structure)[1].start_char == page_end
+
+
+def test_an_outline_names_an_appendix_without_the_label_that_is_printed() -> None:
+    text = book("1 Alpha", "A.2 t3: Extruded Meshes", "Tail")
+    structure = [
+        BookHeading("Alpha", 1, 0, len(text), exact=False),
+        BookHeading("t3: Extruded Meshes", 1, 0, len(text), exact=False),
+        BookHeading("Tail", 1, 0, len(text), exact=False),
+    ]
+    assert chapters.find_chapters(text, structure)[1].start_char == text.index("A.2")
+
+
+def test_chapters_that_are_roman_numbers_are_no_page_names() -> None:
+    names = ["I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "Coda of it all"]
+    text = book(*names)
+    starts = [text.index(f"\n{name}\n") + 1 for name in names]
+    structure = [BookHeading(n, 1, s, s + len(n), exact=True) for n, s in zip(names, starts, strict=True)]
+    assert [c.start_char for c in chapters.find_chapters(text, structure)] == starts
+
+
+def test_the_notices_around_a_gutenberg_text_belong_to_no_chapter_of_its_structure_either() -> None:
+    text = "*** START OF THE PROJECT GUTENBERG EBOOK X ***\n" + book("Alpha", "Beta")
+    end = len(text)
+    text += "\n*** END OF THE PROJECT GUTENBERG EBOOK X ***\n" + book("Terms of use")
+    structure = [heading(text, "Alpha"), heading(text, "Beta"), heading(text, "Terms of use")]
+    found = chapters.find_chapters(text, structure)
+    assert titles(found) == ["Alpha", "Beta"]
+    assert found[-1].end_char == end
+
+
+def test_chapters_say_whether_they_are_front_matter_body_or_back_matter() -> None:
+    text = book("PREFACE", "CHAPTER I", "CHAPTER II", "CHAPTER III", "APPENDIX")
+    assert [c.kind for c in chapters.find_chapters(text)] == ["front", "body", "body", "body", "back"]
+
+
 @pytest.mark.parametrize(
     "names",
     [
