@@ -8,11 +8,16 @@ from pathlib import Path
 from types import ModuleType
 
 import quality_chapters
+import quality_languages
 import quality_search
 from bench_setting import Report
 from quality_figure import Figure
 
-PARTS: dict[str, ModuleType] = {"chapters": quality_chapters, "search": quality_search}
+PARTS: dict[str, ModuleType] = {
+    "chapters": quality_chapters,
+    "languages": quality_languages,
+    "search": quality_search,
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
