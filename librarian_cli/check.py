@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from librarian_cli.errors import EnvironmentFault
-from librarian_cli.store import books, content, vectors
+from librarian_cli.store import books, content, fulltext, vectors
 from librarian_cli.store.connections import verify
 from librarian_cli.store.database import Database
 
@@ -39,8 +39,10 @@ def check(database: Database, *, read_data: bool) -> CheckResult:
 
 
 def _check_index(database: Database) -> list[str]:
+    if not fulltext.is_known(database.reader()):
+        return ["the full-text index was made by another version; `librarian ingest` renews it"]
     try:
-        database.write_now(content.check_index)
+        database.write_now(fulltext.check)
     except (sqlite3.DatabaseError, EnvironmentFault) as exc:
         return [f"the full-text index differs from the chunks ({exc}); `ingest --force` on your books renews it"]
     return []

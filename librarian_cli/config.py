@@ -177,7 +177,7 @@ class HookSettings:
 class SearchSettings:
     """How results are ranked: the share of the vectors' score in a hybrid search."""
 
-    vector_weight: float = 0.15
+    vector_weight: float = 0.25
     limit: int = 10
 
 

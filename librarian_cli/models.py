@@ -279,6 +279,8 @@ class Chunked:
 
     chapters: tuple[Chapter, ...]
     cuts: tuple[int, ...]
+    language: str = ""
+    """As the whole text has it, which may know better than the first look."""
 
 
 @dataclass(frozen=True, slots=True)

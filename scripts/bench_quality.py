@@ -8,10 +8,11 @@ from pathlib import Path
 from types import ModuleType
 
 import quality_chapters
+import quality_search
 from bench_setting import Report
 from quality_figure import Figure
 
-PARTS: dict[str, ModuleType] = {"chapters": quality_chapters}
+PARTS: dict[str, ModuleType] = {"chapters": quality_chapters, "search": quality_search}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

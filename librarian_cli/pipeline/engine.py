@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from librarian_cli.config import Config
-from librarian_cli.events import Bus
+from librarian_cli.events import Bus, Notice
 from librarian_cli.pipeline.coordinator import Coordinator
 from librarian_cli.pipeline.intake import Intake, Request
 from librarian_cli.pipeline.leases import Heartbeat, Owner
@@ -16,7 +16,7 @@ from librarian_cli.pipeline.memory import share_arenas
 from librarian_cli.pipeline.pools import Pools
 from librarian_cli.pipeline.shutdown import Shutdown
 from librarian_cli.pipeline.slotpool import WorkerEvent
-from librarian_cli.store import activity, tasks
+from librarian_cli.store import activity, fulltext, tasks
 from librarian_cli.store.database import Database
 
 _RESCANS = 3
@@ -90,7 +90,17 @@ def at_work(
         stack.callback(heartbeat.close)
         coordinator = Coordinator(database, config, bus, folder=folder, pools=pools, approve=approve)
         stack.callback(coordinator.close)
+        _renew_index(database, bus)
         yield Engine(database, config, bus, coordinator, owner)
+
+
+def _renew_index(database: Database, bus: Bus) -> None:
+    """Bring over what an older program indexed, some megabytes a transaction."""
+    if fulltext.is_current(database.reader()):
+        return
+    bus.publish(Notice("the full-text index is brought up to date first: books are indexed by their language now"))
+    while database.write_now(fulltext.renew):
+        continue
 
 
 def _log_worker(database: Database, pool: str, event: WorkerEvent) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from librarian_cli.models import Book, Hit
-from librarian_cli.search import nearest, similar, syntax, words
+from librarian_cli.search import forms, nearest, similar, syntax, words
 from librarian_cli.search.hits import hit
 from librarian_cli.search.scope import Scope
 from librarian_cli.search.similar import Similar
@@ -121,8 +121,11 @@ class Searcher:
         """What words say, and what vectors say."""
         found = {} if query.mode == "vector" else words.scores(self.connection, parsed, allowed)
         space = None if query.mode == "text" else self.space
-        vector = space.query_vector(parsed.text) if space else None
+        vector = self._vector(space, parsed, allowed)
         return found, self._cosines(parsed, allowed, vector, found)
+
+    def _vector(self, space: nearest.Space | None, parsed: Parsed, allowed: Allowed) -> "Floats | None":
+        return space.query_vector(forms.for_vectors(self.connection, parsed.text, allowed)) if space else None
 
     def _expanded(
         self, query: Query, parsed: Parsed, allowed: Allowed, scores: tuple[Scores, Scores]
@@ -136,7 +139,8 @@ class Searcher:
             more = replace(parsed, optional=tuple(feedback.more_terms(self.connection, parsed, top)))
             found = feedback.blend(found, words.scores(self.connection, more, allowed) if more.wanted else {})
         space = self.space if cosines else None
-        vector = feedback.moved(space, space.query_vector(parsed.text), top) if space else None
+        vector = self._vector(space, parsed, allowed)
+        vector = None if space is None or vector is None else feedback.moved(space, vector, top)
         return found, self._cosines(parsed, allowed, vector, found)
 
     def _cosines(self, parsed: Parsed, allowed: Allowed, vector: "Floats | None", also: Scores) -> Scores:

@@ -37,10 +37,14 @@ class Term:
 
     words: tuple[str, ...]
     prefix: bool = False
+    forms: tuple[str, ...] = ()
+    """What FTS5 is asked for, any of it, where that is not the words as they stand. See forms.py."""
 
     @property
     def fts(self) -> str:
         """The term as FTS5 reads it: words are letters and digits only, so quotes hold them safely."""
+        if self.forms:
+            return f"({' OR '.join(self.forms)})"
         return f'"{" ".join(self.words)}"' + "*" * self.prefix
 
     def stands_in(self, words: Sequence[str]) -> bool:

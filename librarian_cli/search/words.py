@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from librarian_cli.errors import UsageError
 from librarian_cli.models import Book
-from librarian_cli.search import syntax
+from librarian_cli.search import forms, syntax
 from librarian_cli.search.syntax import Parsed, Term
 from librarian_cli.store import books, content
 
@@ -28,6 +28,7 @@ _DEADLINE_STEPS = 200_000_000
 
 def scores(connection: sqlite3.Connection, parsed: Parsed, allowed: Sequence[Book] | None) -> dict[int, float]:
     """Score the best chunks of `allowed` books, or of all. Raises: UsageError: it takes too long."""
+    parsed = forms.spelled(connection, parsed, allowed)
     with bounded(connection):
         optional = telling(connection, parsed)
         match = syntax.expression(optional, parsed.required, parsed.excluded)
@@ -55,6 +56,7 @@ def admitted(
     import numpy as np
 
     mask = None if allowed is None else space.within(allowed)
+    parsed = forms.spelled(connection, parsed, allowed)
     for match, holds in ((syntax.all_of(parsed.required), True), (syntax.any_of(parsed.excluded), False)):
         if match:
             with bounded(connection):

@@ -19,10 +19,11 @@ _TARGET_SHARE = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Chunking:
-    """How to cut: the book's title (which is no chapter) and the longest chunk."""
+    """How to cut: the book's title (which is no chapter), the longest chunk, and its language as first seen."""
 
     title: str
     max_chars: int
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class ChunkInput:
 def load(connection: sqlite3.Connection, book: Book, config: Config) -> tuple[ChunkInput, ...]:
     """Fetch the text, from where extraction left it or from the chunks of an earlier run."""
     text = content.text(connection, book.row)
-    chunking = Chunking(book.title, config.stages.chunk.max_chars)
+    chunking = Chunking(book.title, config.stages.chunk.max_chars, book.language)
     return (ChunkInput(text, content.headings(connection, book.row), chunking),)
 
 
@@ -55,14 +56,13 @@ def save(connection: sqlite3.Connection, book: Book, outputs: tuple[Chunked, ...
 def cut(text: str, headings: tuple[BookHeading, ...], chunking: Chunking) -> Chunked:
     """Find the chapters of a text and cut it into chunks that never cross one."""
     # The coordinator never cuts, and these compile a score of patterns: workers have them preloaded.
-    from librarian_cli.text import chapters, chunks
+    from librarian_cli.text import chapters, chunks, language
 
     found = chapters.find_chapters(text, headings, title=chunking.title)
     starts = [chapter.start_char for chapter in found if chapter.level <= _DEEPEST_BORDER]
     target = int(chunking.max_chars * _TARGET_SHARE)
-    return Chunked(
-        found, chunks.split_chunks(text, boundaries=starts, target_chars=target, max_chars=chunking.max_chars)
-    )
+    cuts = chunks.split_chunks(text, boundaries=starts, target_chars=target, max_chars=chunking.max_chars)
+    return Chunked(found, cuts, language.settle_language(text, chunking.language))
 
 
 STAGE = Stage(

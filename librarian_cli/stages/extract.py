@@ -49,7 +49,8 @@ def load(connection: sqlite3.Connection, book: Book, config: Config) -> tuple[Ex
     calls = plan(source, book.format, book.page_count, config)
     if len(calls) > 1:
         return calls
-    return (replace(calls[0], chunking=chunk.Chunking(book.title, config.stages.chunk.max_chars)),)
+    chunking = chunk.Chunking(book.title, config.stages.chunk.max_chars, book.language)
+    return (replace(calls[0], chunking=chunking),)
 
 
 def plan(source: Source, book_format: str, page_count: int | None, config: Config) -> tuple[ExtractInput, ...]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from librarian_cli.config import IndexSettings
-from librarian_cli.store import books, content, vectors
+from librarian_cli.store import books, fulltext, vectors
 from librarian_cli.store.connections import open_read_only
 from librarian_cli.store.database import Database
 
@@ -97,7 +97,7 @@ def fit(place: Place, most: int, dimensions: int) -> str:
     from librarian_cli.embedders import lsa
 
     with closing(open_read_only(place.library)) as connection:
-        texts = content.texts_of(connection, choose_chunks(connection, most))
+        texts = fulltext.telling_texts(connection, choose_chunks(connection, most))
     basis = lsa.fit(texts, dimensions=dimensions)
     basis.save(place.bases)
     return basis.id
@@ -109,7 +109,7 @@ def project(place: Place, basis: str, rows: Sequence[int]) -> list[tuple[int, in
     found = []
     with closing(open_read_only(place.library)) as connection:
         for row in rows:
-            first, texts = content.chunk_texts(connection, row)
+            first, texts = fulltext.telling_chunks(connection, row)
             found.append((row, first, projector.project(texts).to_bytes()))
     return found
 

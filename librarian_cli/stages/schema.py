@@ -119,7 +119,7 @@ def _collection(candidate: Candidate) -> str:
 def _language(peek: Peek) -> tuple[str, Confidence]:
     named = language.normalise_tag(peek.language) if peek.language else ""
     detected, sureness = language.detect_language(peek.text)
-    if detected and (sureness >= 0.5 or not named):
+    if detected and (sureness >= language.SURE or not named):
         agree = " as the metadata says" if detected == named else f", though the metadata says {named}" if named else ""
         return detected, Confidence(round(sureness, 2), (f"the text reads as {detected}{agree}",))
     if named:

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from librarian_cli.models import Book, BookHeading, Chapter, Chunked, Extract, Page
+from librarian_cli.store import fulltext
+from librarian_cli.text import analysis
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +70,13 @@ def save_chunks(connection: sqlite3.Connection, book_row: int, text: str, chunke
         "INSERT INTO chunks (id, book, chapter, start_char, end_char, text) VALUES (?,?,?,?,?,?)",
         _chunk_rows(first, book_row, text, chunked),
     )
-    # One statement a book: SQLite runs it without the GIL, where a row at a time would ask for it at every row.
-    connection.execute(
-        "INSERT INTO chunks_fts (rowid, heading, text)"
-        " SELECT id, heading, text FROM chunk_texts WHERE id BETWEEN ? AND ?",
-        (first, first + count - 1),
-    )
     data = text.encode("utf-8")
     connection.execute(
-        "UPDATE books SET first_chunk=?, chunks=?, chars=?, text_bytes=?, text_sha256=? WHERE id=?",
-        (first, count, len(text), len(data), hashlib.sha256(data).hexdigest(), book_row),
+        "UPDATE books SET first_chunk=?, chunks=?, chars=?, text_bytes=?, text_sha256=?,"
+        " language=coalesce(nullif(?, ''), language) WHERE id=?",
+        (first, count, len(text), len(data), hashlib.sha256(data).hexdigest(), chunked.language, book_row),
     )
+    fulltext.index(connection, book_row, analysis.choose(text, chunked.language))
     connection.execute("DELETE FROM extracts WHERE book = ?", (book_row,))
 
 
@@ -88,12 +86,7 @@ def delete_chunks(connection: sqlite3.Connection, book_row: int) -> None:
     if count == 0:
         return
     span = (first, first + count - 1)
-    # External content: the index forgets a row only when it is told the very text that it holds.
-    connection.execute(
-        "INSERT INTO chunks_fts (chunks_fts, rowid, heading, text)"
-        " SELECT 'delete', id, heading, text FROM chunk_texts WHERE id BETWEEN ? AND ?",
-        span,
-    )
+    fulltext.forget(connection, book_row)
     connection.execute("DELETE FROM chunks WHERE id BETWEEN ? AND ?", span)
     connection.execute("DELETE FROM chapters WHERE book = ?", (book_row,))
     connection.execute("DELETE FROM vectors WHERE book = ?", (book_row,))
@@ -123,15 +116,6 @@ def chunks(connection: sqlite3.Connection, book_row: int) -> Iterator[Chunk]:
         (first, first + count - 1),
     )
     return (Chunk(*row) for row in rows)
-
-
-def chunk_texts(connection: sqlite3.Connection, book_row: int) -> tuple[int, list[str]]:
-    """The row of a book's first chunk, and the texts of all of them, in order."""
-    first, count = _chunk_range(connection, book_row)
-    rows = connection.execute(
-        "SELECT text FROM chunks WHERE id BETWEEN ? AND ? ORDER BY id", (first, first + count - 1)
-    )
-    return first, [row[0] for row in rows]
 
 
 def texts_of(connection: sqlite3.Connection, rows: Sequence[int]) -> list[str]:
@@ -231,7 +215,7 @@ def finds(connection: sqlite3.Connection, chunk: Chunk, passage: str) -> bool:
     Chunks that hold a phrase rank alike in a phrase query, so to be found is to be first, but for honest ties;
     ordering by bm25 would visit the phrase in the whole library to say the same.
     """
-    query = 'text : "' + passage.replace('"', '""') + '"'
+    query = "text : " + analysis.phrase(passage, fulltext.analysis_of(connection, chunk.book_row))
     row = connection.execute(
         "SELECT 1 FROM chunks_fts WHERE chunks_fts MATCH ? AND rowid = ?", (query, chunk.row)
     ).fetchone()
@@ -265,11 +249,6 @@ def rows_matching(connection: sqlite3.Connection, match: str) -> list[int]:
 def count_matching(connection: sqlite3.Connection, match: str) -> int:
     """How many chunks an FTS5 expression holds for. A word takes about 20 ns a chunk that has it."""
     return int(connection.execute("SELECT count(*) FROM chunks_fts WHERE chunks_fts MATCH ?", (match,)).fetchone()[0])
-
-
-def check_index(connection: sqlite3.Connection) -> None:
-    """Compare the whole full-text index with the chunks. Raises: sqlite3.DatabaseError: they differ."""
-    connection.execute("INSERT INTO chunks_fts (chunks_fts, rank) VALUES ('integrity-check', 1)")
 
 
 def _chunk_range(connection: sqlite3.Connection, book_row: int) -> tuple[int, int]:

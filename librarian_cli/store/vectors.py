@@ -47,6 +47,12 @@ def activate(connection: sqlite3.Connection, basis: str, chunks_at_fit: int) -> 
     connection.execute("DELETE FROM vectors WHERE basis <> ?", (basis,))
 
 
+def retire(connection: sqlite3.Connection) -> None:
+    """Drop all vectors and the basis in force: texts count other terms now."""
+    connection.execute("DELETE FROM vectors")
+    connection.executemany("DELETE FROM facts WHERE name = ?", ((_BASIS,), (_CHUNKS_AT_FIT,)))
+
+
 def save(connection: sqlite3.Connection, basis: str, rows: Iterable[tuple[int, int, bytes]]) -> None:
     """Store (book_row, first chunk, codes) made with one basis, of books that were not cut anew meanwhile."""
     connection.executemany(

@@ -14,6 +14,8 @@ _SLICES = 5
 _FULL_SHARE = 0.25
 _ENOUGH_WORDS = 40
 _MIN_SHARE = 0.05
+SURE = 0.5
+"""A text that is as sure of its language overrules what is said of it."""
 _WORD = re.compile(r"[^\W\d_]+")
 
 STOP_WORDS: Mapping[str, frozenset[str]] = {
@@ -123,6 +125,14 @@ STOP_WORDS: Mapping[str, frozenset[str]] = {
 }  # fmt: skip
 """The commonest function words of each language by ISO 639-1 code, in lower case."""
 
+_ENGLISH_TOO = (
+    "ad alt ale ante bare bin care car come con dan den die dies dig din dog door dove due end era fie from ham hat "
+    "hay hem hen inn jest man mate men met mine net non nun pendant plus post pour pro reeds sans sea see sin son sub "
+    "sue tan ten till ton vain van via war want"
+)
+ENGLISH_TOO = frozenset(_ENGLISH_TOO.split())
+"""Stop words of other languages that mean something in English (found by counting them in English novels)."""
+
 _SPREAD = Counter(word for words in STOP_WORDS.values() for word in words)
 """In how many of the languages a word is a stop word."""
 _BY_WORDS = {
@@ -180,6 +190,12 @@ def detect_language(text: str) -> tuple[str, float]:
         return _by_words(sample.lower(), _BY_WORDS[script])
     persian = script == "arabic" and sum(map(sample.count, _PERSIAN)) > 0.01 * weights["arabic"]
     return "fa" if persian else _BY_SCRIPT[script], round(share * total / (total + 20), 3)
+
+
+def settle_language(text: str, named: str) -> str:
+    """The language of a text of which something else (metadata, a first look) says `named`, a code or ""."""
+    detected, sureness = detect_language(text)
+    return detected if detected and (sureness >= SURE or not named) else named
 
 
 def normalise_tag(tag: str) -> str:

@@ -73,3 +73,32 @@ def test_bench_gives_an_ingest_as_ratios_to_bare_extraction() -> None:
     assert 0 < found["searchable_seconds"] < found["whole_seconds"]
     assert found["floor"][0]["text_bytes"] == pytest.approx(found["ingest"][0]["text_bytes"], rel=0.05)
     assert os.name != "posix" or found["worker_bytes"] > 0 or not Path("/proc/self/task").exists()
+
+
+@pytest.mark.slow
+def test_bench_measures_search_on_judged_collections(tmp_path: Path) -> None:
+    collection, passages = tmp_path / "ir/tiny", tmp_path / "passages"
+    texts = {
+        "1": "The tide turns twice a day in the old harbour.",
+        "2": "A press prints a page with an inked plate.",
+        "3": "",
+    }
+    write_lines(collection / "corpus.jsonl", [{"_id": name, "title": "", "text": text} for name, text in texts.items()])
+    write_lines(collection / "queries.jsonl", [{"_id": "a", "text": 'when does the "tide" turn'}])
+    (collection / "qrels.tsv").write_text("a\t1\t1\na\t2\t0\n")
+    text = "Ropes are coiled with the sun.\n\nSails are reefed before the squall, never in it.\n"
+    write_lines(
+        passages / "questions.jsonl",
+        [{"question": "reefed sails", "corpus": "sea", "refs": [{"start_index": 32, "end_index": 66}]}],
+    )
+    (passages / "sea.md").write_text(text)
+    ran = run(sys.executable, ROOT / "scripts/bench", "quality", tmp_path, "--part", "search", "--json")
+    assert ran.returncode == 0, ran.stderr
+    figures = json.loads(ran.stdout)["figures"]
+    assert len(figures) == 6
+    assert set(figures.values()) == {1.0}
+
+
+def write_lines(path: Path, items: list[dict[str, object]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(item) + "\n" for item in items))

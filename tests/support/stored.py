@@ -49,11 +49,12 @@ def save_text(
     chapters: tuple[Chapter, ...] = (),
     pages: tuple[Page, ...] = (),
     headings: tuple[BookHeading, ...] = (),
+    language: str = "",
 ) -> Chunked:
     """Give a book its text, in chunks of `CHUNK_CHARS` characters."""
     cuts = (*range(0, len(text), CHUNK_CHARS), len(text)) if text else ()
     extract = Extract(text, pages, (), headings, len(pages) or None)
-    chunked = Chunked(chapters, cuts)
+    chunked = Chunked(chapters, cuts, language)
     content.save_extract(connection, row, extract, keep_text=False)
     content.save_chunks(connection, row, text, chunked)
     return chunked

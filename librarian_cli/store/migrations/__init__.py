@@ -5,13 +5,14 @@ import time
 from pathlib import Path
 
 from librarian_cli.errors import EnvironmentFault
-from librarian_cli.store.migrations import m001_first, m002_chapter_kind
+from librarian_cli.store.migrations import m001_first, m002_chapter_kind, m003_languages
 
 APPLICATION_ID = 0x4C696272  # "Libr", so that `file` and we can tell a library from other SQLite files
 
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("m001_first", m001_first.SCRIPT),
     ("m002_chapter_kind", m002_chapter_kind.SCRIPT),
+    ("m003_languages", m003_languages.SCRIPT),
 )
 
 

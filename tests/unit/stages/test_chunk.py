@@ -7,7 +7,7 @@ import pytest
 from librarian_cli.config import ChunkSettings, Config, Stages
 from librarian_cli.models import BookHeading, Extract
 from librarian_cli.stages import chunk, fingerprints, ingredients
-from librarian_cli.store import books, content
+from librarian_cli.store import books, content, fulltext
 from tests.support.stored import add_book
 
 SENTENCE = "The tide rises and the tide falls, and the harbour clock says when. "
@@ -54,7 +54,7 @@ def test_a_book_can_be_chunked_anew_from_its_own_chunks(connection: sqlite3.Conn
         chunk.STAGE.save(connection, books.get(connection, row), (chunk.STAGE.run(task),), config)
         counts.append(books.get(connection, row).chunks)
         assert content.text(connection, row) == TEXT
-        content.check_index(connection)
+        fulltext.check(connection)
     assert counts[0] < counts[1]
 
 

@@ -6,7 +6,7 @@ import sqlite3
 import pytest
 
 from librarian_cli.models import BookHeading, Chapter, Chunked, Extract, Page
-from librarian_cli.store import books, content, vectors
+from librarian_cli.store import books, content, fulltext, vectors
 from tests.support.stored import CHUNK_CHARS, add_book, save_text
 
 TEXTS = {
@@ -28,7 +28,7 @@ def count(connection: sqlite3.Connection, table: str) -> int:
 
 
 def require_sound_index(connection: sqlite3.Connection) -> None:
-    content.check_index(connection)
+    fulltext.check(connection)
     assert count(connection, "chunks_fts_docsize") == count(connection, "chunks")
 
 
@@ -88,7 +88,7 @@ def test_a_changed_row_that_the_index_does_not_know_of_is_found(connection: sqli
     save_text(connection, add_book(connection, "a"), TIDES)
     connection.execute("UPDATE chunks SET text = replace(text, 'tide', 'time')")
     with pytest.raises(sqlite3.DatabaseError):
-        content.check_index(connection)
+        fulltext.check(connection)
 
 
 def test_an_empty_text_makes_no_chunks(connection: sqlite3.Connection) -> None:

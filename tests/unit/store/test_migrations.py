@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from librarian_cli.errors import EnvironmentFault
-from librarian_cli.store import content, migrations
+from librarian_cli.store import fulltext, migrations
 from tests.support.stored import add_book
 
 SECOND = ("m002_shelves", "CREATE TABLE shelves (name TEXT);")
@@ -87,7 +87,7 @@ def test_the_index_of_an_older_library_is_made_anew_from_its_chunks(tmp_path: Pa
     older.execute("INSERT INTO chunks_fts (rowid, heading, text) SELECT id, heading, text FROM chunk_texts")
     older.execute("UPDATE books SET first_chunk = 1, chunks = 1 WHERE id = ?", (row,))
     migrations.apply(older, tmp_path / "backups")
-    content.check_index(older)
+    fulltext.check(older)
     (chunks,) = older.execute("SELECT count(*) FROM chunks").fetchone()
     assert older.execute("SELECT count(*) FROM chunks_fts WHERE chunks_fts MATCH 'tide'").fetchone() == (chunks,)
     older.close()

@@ -1,0 +1,180 @@
+"""What the full-text index holds of a text: its words in the forms that its language gives them.
+
+Owns: which analysis a text needs, the forms of its words, and how a query asks for them. Must not know: how the
+index is stored.
+
+    English, unknown    ""             the text as it stands; FTS5's `porter unicode61` does the rest
+    other alphabets     "de 1 3.1.0"   Häuser steht -> hausˢ stehtˢ      (Snowball stem and a mark)
+    Chinese, Japanese,  "cjk 1"        図書館です -> 図書 書館 館で です す  (each character with the one after it)
+    Korean
+
+An analysis is known by its name, which changes when it would give other forms: its own version and, where it stems,
+that of the stemmer. The mark keeps stems of other languages apart from English words, and from Porter's rules.
+"""
+
+import re
+import threading
+import unicodedata
+from collections.abc import Collection
+from functools import lru_cache
+
+from librarian_cli.text import language
+
+AS_IT_STANDS = ""
+
+_CJK_NAME = "cjk 1"
+_STEMS_VERSION = 1
+_STEMMERS = {
+    "cs": "czech", "da": "danish", "de": "german", "el": "greek", "es": "spanish", "fi": "finnish", "fr": "french",
+    "hu": "hungarian", "it": "italian", "nl": "dutch", "no": "norwegian", "pl": "polish", "pt": "portuguese",
+    "ro": "romanian", "ru": "russian", "sv": "swedish", "tr": "turkish",
+}  # fmt: skip
+_OTHER_ALPHABETS = frozenset({"el", "ru"})
+"""Words in plain Latin letters are English there more often than not, and stay as they stand."""
+_STEM_MARK = "ˢ"
+"""A letter to Unicode and FTS5, and in no word of these languages."""
+_MAX_CACHED_WORDS = 1 << 18
+_WORD = re.compile(r"[^\W_]+")
+_CJK = (
+    "\u3005-\u3007\u3041-\u312f\u31f0-\u31ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff66-\uff9f\U00020000-\U000323af"
+)
+_CJK_CHARACTER = re.compile(f"[{_CJK}]")
+_PIECE = re.compile(f"[{_CJK}]+|[^{_CJK}]+")
+_HIRAGANA_ONLY = re.compile("[\u3041-\u309f]+")
+
+
+def choose(text: str, code: str) -> str:
+    """Name the analysis that a text in a language (ISO 639-1 or "") needs."""
+    if code in _STEMMERS:
+        return _stems_name(code)
+    return _CJK_NAME if not text.isascii() and _CJK_CHARACTER.search(text) else AS_IT_STANDS
+
+
+def is_known(name: str) -> bool:
+    """Whether the forms that an analysis gave can be made again."""
+    return name in (AS_IT_STANDS, _CJK_NAME) or (language_of(name) in _STEMMERS and name == _stems_name(name[:2]))
+
+
+def language_of(name: str) -> str:
+    """The language whose stems an analysis gives; English where it gives none."""
+    return "en" if name in (AS_IT_STANDS, _CJK_NAME) else name.partition(" ")[0]
+
+
+def indexed_form(text: str, name: str) -> str:
+    """Put a text into the form in which the index holds it; `name` must be known."""
+    if name == AS_IT_STANDS:
+        return text
+    return " ".join(map(_forms(name).__getitem__, _words(text)))
+
+
+def telling_form(text: str, name: str) -> str:
+    """The indexed form without the stop words of its language, for counting terms."""
+    if name == AS_IT_STANDS:
+        return text
+    stop_words = language.STOP_WORDS[language_of(name)]
+    return " ".join(map(_forms(name).__getitem__, (word for word in _words(text) if word not in stop_words)))
+
+
+def phrase(text: str, name: str) -> str:
+    """An FTS5 expression for these words in a row, in one analysis; "" where there is no word."""
+    if name == AS_IT_STANDS:
+        return _quoted(text) if _WORD.search(text) else ""
+    tokens = indexed_form(text, name).split()
+    if not tokens:
+        return ""
+    # The run may go on in the book: its last character begins a pair there.
+    if not _CJK_CHARACTER.match(tokens[-1]):
+        return _quoted(" ".join(tokens))
+    if len(tokens) > 1 and tokens[-2][1:] == tokens[-1]:
+        return _quoted(" ".join(tokens[:-1]))
+    return _quoted(" ".join(tokens)) + " *"
+
+
+def anywhere(word: str, names: Collection[str]) -> list[str]:
+    """FTS5 expressions for a word in the forms of some analyses, of which one is enough; the more hold, the better.
+
+    A run of Chinese or Japanese is not cut at words: it asks for its pairs.
+    """
+    found: dict[str, None] = {}
+    for name in sorted(names):
+        pieces = [word] if name == AS_IT_STANDS else _askable(word)
+        found.update(dict.fromkeys(filter(None, (phrase(piece, name) for piece in pieces))))
+    return list(found)
+
+
+def telling(words: Collection[str], names: Collection[str]) -> dict[str, set[str]]:
+    """For each analysis the words that are no stop words of its language; all, where all are.
+
+    As an English word one counts unless it is a stop word of another language and means nothing in English.
+    """
+    found = {}
+    codes = {language_of(name) for name in names}
+    for name in names:
+        stopped = language.STOP_WORDS[language_of(name)]
+        if language_of(name) == "en":
+            others = frozenset().union(*(language.STOP_WORDS[code] for code in codes))
+            stopped = stopped | (others - language.ENGLISH_TOO)
+        found[name] = {word for word in words if word.lower() not in stopped} or set(words)
+    return found
+
+
+class _Forms(dict[str, str]):
+    """The indexed form of each word, made once. Words with CJK characters are made each time: few come twice."""
+
+    def __init__(self, code: str) -> None:
+        self._stemmer = None
+        self._keeps_latin = code in _OTHER_ALPHABETS
+        self._lock = threading.Lock()  # a stemmer serves one thread at a time
+        if code in _STEMMERS:
+            import Stemmer  # English alone does without
+
+            self._stemmer = Stemmer.Stemmer(_STEMMERS[code], 0)
+
+    def __missing__(self, word: str) -> str:
+        if not word.isascii() and _CJK_CHARACTER.search(word):
+            return " ".join(_pairs_of(run) if _CJK_CHARACTER.match(run) else self[run] for run in _PIECE.findall(word))
+        if self._stemmer is None or not word.isalpha() or (self._keeps_latin and word.isascii()):
+            return word
+        with self._lock:
+            form = str(self._stemmer.stemWord(word)) + _STEM_MARK
+            if len(self) >= _MAX_CACHED_WORDS:
+                self.clear()
+            self[word] = form
+        return form
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(unicodedata.normalize("NFKC", text).lower())
+
+
+def _askable(word: str) -> list[str]:
+    """Cut a word into pairs of CJK characters and what is between; pairs of hiragana, which are mostly particles and
+    endings, only where there is nothing else."""
+    pieces = [piece for part in _words(word) for piece in _PIECE.findall(part)]
+    found = [
+        piece[at : at + 2] if _CJK_CHARACTER.match(piece) else piece
+        for piece in pieces
+        for at in range(max(1, len(piece) - 1) if _CJK_CHARACTER.match(piece) else 1)
+    ]
+    return [piece for piece in found if not _HIRAGANA_ONLY.fullmatch(piece)] or found
+
+
+def _pairs_of(run: str) -> str:
+    """Each character with the one after it, the last alone: every character begins one token."""
+    return " ".join(map(str.__add__, run, run[1:] + " ")).rstrip()
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+@lru_cache(maxsize=32)
+def _forms(name: str) -> _Forms:
+    return _Forms(name.partition(" ")[0])
+
+
+@lru_cache(maxsize=32)
+def _stems_name(code: str) -> str:
+    import Stemmer
+
+    return f"{code} {_STEMS_VERSION} {Stemmer.version()}"
