@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -183,6 +184,15 @@ def test_an_outline_names_an_appendix_without_the_label_that_is_printed() -> Non
         BookHeading("Tail", 1, 0, len(text), exact=False),
     ]
     assert chapters.find_chapters(text, structure)[1].start_char == text.index("A.2")
+
+
+def test_ten_thousand_outline_entries_of_one_page_take_no_time() -> None:
+    text = "a line\n" * 150_000 + "Omega Point\n"
+    structure = [BookHeading(f"Zeta {n:05} x", 1 + n % 9, 0, len(text), exact=False) for n in range(10_000)]
+    structure.append(BookHeading("Omega Point", 1, 0, len(text), exact=False))
+    start = time.process_time()
+    chapters.find_chapters(text, structure)
+    assert time.process_time() - start < 5
 
 
 def test_chapters_that_are_roman_numbers_are_no_page_names() -> None:
