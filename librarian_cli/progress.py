@@ -1,4 +1,5 @@
-"""Progress bars on standard error, fed by events only: one per stage and a total. A watch's next run begins them anew.
+"""Progress bars on standard error, fed by events only: one per stage, one for the vectors, and a total. A watch's next
+run begins them anew.
 
 events (any thread) --> Progress --> tqdm
 """
@@ -9,9 +10,21 @@ import threading
 from types import TracebackType
 from typing import Any, Self
 
-from librarian_cli.events import Bus, Event, FilesFound, Notice, RunEnded, StageAdvanced, StageEnded, StagePlanned
+from librarian_cli.events import (
+    Bus,
+    Event,
+    FilesFound,
+    Notice,
+    RunEnded,
+    StageAdvanced,
+    StageEnded,
+    StagePlanned,
+    VectorsAdvanced,
+)
 
-_STAGES = ("schema", "extract", "chunk", "audit")
+_STAGES = ("schema", "extract", "chunk", "enrich", "audit")
+_BESIDE = ("enrich",)
+"""Stages that no other needs: a book that fails there passes the rest."""
 _FORMAT = "{desc:<8}{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} {unit} [{elapsed}<{remaining}{postfix}]"
 
 
@@ -31,7 +44,7 @@ class Progress:
         if self._shown:
             from tqdm import tqdm  # a run under cron shows no bars and need not load them
 
-            names = (*_STAGES, "total")
+            names = (*_STAGES, "vectors", "total")
             known_size = shutil.get_terminal_size((0, 0)).columns > 0  # under `docker run -t` or expect it is not
             self._bars = {
                 name: tqdm(
@@ -89,6 +102,12 @@ class Progress:
             self._ended(event, total)
         elif isinstance(event, StageAdvanced):
             self._bars[event.stage].update(0)
+        elif isinstance(event, VectorsAdvanced):
+            bar = self._bars["vectors"]
+            bar.unit, bar.total = event.unit, event.total
+            bar.update(event.done - bar.n)
+            if event.done == event.total:
+                bar.refresh()  # the run may end before the next step would draw it
 
     def _begin_anew(self) -> None:
         self._run_is_over, self._megabytes = False, 0.0
@@ -104,7 +123,7 @@ class Progress:
             self._megabytes += event.size_bytes / 1e6
             rate = self._megabytes / max(0.1, bar.format_dict["elapsed"])
             bar.set_postfix_str(f"{self._megabytes:.0f} MB, {rate:.1f} MB/s", refresh=False)
-        if event.outcome == "failed":
+        if event.outcome == "failed" and event.stage not in _BESIDE:
             # What a failed book will not pass is not work that is left.
             for name in _STAGES[_STAGES.index(event.stage) + 1 :]:
                 self._bars[name].total -= 1

@@ -35,6 +35,7 @@ COMMANDS = {
     "cancel": "control",
     "retry": "control",
     "prioritise": "control",
+    "maintain": "maintain",
     "check": "library",
     "config": "config",
     "completion": "completion",

@@ -15,8 +15,19 @@ from librarian_cli.config import Config
 from librarian_cli.models import Candidate, Cost, Task
 from librarian_cli.pipeline import groups
 from librarian_cli.pipeline.retry import Decision
-from librarian_cli.stages import NEEDS, QUEUE_STAGES, STAGE_BY_NAME, Saved, dependents
-from librarian_cli.store import activity, agents, books, files, order_groups, owners, runs, tasks
+from librarian_cli.stages import NEEDS, OPTIONAL, QUEUE_STAGES, STAGE_BY_NAME, Saved, dependents
+from librarian_cli.store import (
+    activity,
+    agents,
+    books,
+    embedders,
+    files,
+    order_groups,
+    owners,
+    runs,
+    tasks,
+    vectors,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +72,23 @@ def complete(
         groups.place_by_author(connection, books.get(connection, book.row), config)
     if saved.promote:
         tasks.promote(connection, book.row, NEEDS)
-        _close_if_done(connection, task)
+        close_if_done(connection, task.book_row)
     else:
         books.set_status(connection, book.row, "waiting", tasks.latest_job(connection, book.row))
     _end_agent(connection, task, saved, cost)
     tasks.advance_group(connection, order_groups.of(connection, book.row), NEEDS)
     return saved
+
+
+def close_if_done(connection: sqlite3.Connection, book_row: int) -> None:
+    """Give a book its final status once no stage is left."""
+    if not tasks.all_done(connection, book_row, OPTIONAL):
+        return
+    warnings = books.get(connection, book_row).reason
+    status = "ok-with-warning" if warnings else "ok"
+    job = tasks.latest_job(connection, book_row)
+    runs.count_book(connection, job, books.verdict(connection, book_row))
+    books.set_status(connection, book_row, status, job, reason=warnings)
 
 
 def give_up(
@@ -96,15 +118,20 @@ def retry_later(connection: sqlite3.Connection, task: Task, decision: Decision, 
     )
 
 
-def complete_index(connection: sqlite3.Connection, task: Task) -> None:
-    """End the library's index task. Raises: LeaseLost."""
+def complete_index(connection: sqlite3.Connection, task: Task, *, waits: bool) -> None:
+    """End the library's index task; where books `wait` for a model from outside, warn of those that lack vectors.
+
+    Raises: LeaseLost.
+    """
     tasks.finish(connection, task, "", seconds=0.0, cpu_seconds=0.0)
+    _mark_pending(connection, waits=waits)
     activity.record(connection, "stage.completed", job=task.job, target="library", stages=[task.stage])
 
 
-def give_up_index(connection: sqlite3.Connection, task: Task, decision: Decision) -> None:
+def give_up_index(connection: sqlite3.Connection, task: Task, decision: Decision, *, waits: bool) -> None:
     """Bury the library's index task with its reason; the next ingest files it anew. Raises: LeaseLost."""
     tasks.fail(connection, task, (), fingerprint="", reason=decision.reason, detail=decision.detail)
+    _mark_pending(connection, waits=waits)
 
 
 def forget_changed(
@@ -137,12 +164,20 @@ def take_over(connection: sqlite3.Connection, owner: str, *, dead: bool) -> int:
     return tasks.take_over(connection, owner)
 
 
+def _mark_pending(connection: sqlite3.Connection, *, waits: bool) -> None:
+    active = vectors.active_basis(connection)
+    embedders.mark_pending(connection, active[0] if active else "", waits=waits)
+
+
 def _bury(
     connection: sqlite3.Connection, task: Task, fingerprint: str, reason: str, detail: str, *, cost: Cost
 ) -> None:
     assert task.book_row is not None
     below = dependents(task.stage)
     tasks.fail(connection, task, below, fingerprint=fingerprint, reason=reason, detail=detail)
+    if task.stage in OPTIONAL:
+        _warn(connection, task, reason, detail, cost=cost)
+        return
     job = tasks.latest_job(connection, task.book_row)  # one that adopted it since the claim must hear of it
     books.set_status(connection, task.book_row, "failed", job, reason=reason, detail=detail)
     agents.end_task(connection, task.agent, "error", cost, failed=1)
@@ -152,6 +187,19 @@ def _bury(
     group = order_groups.of(connection, task.book_row)
     if tasks.advance_group(connection, group, NEEDS) is not None:
         activity.record(connection, "group.advanced", job=task.job, target=group, after=reason)
+
+
+def _warn(connection: sqlite3.Connection, task: Task, reason: str, detail: str, *, cost: Cost) -> None:
+    """Let a book go on that failed at a stage which it can do without."""
+    assert task.book_row is not None
+    warnings = [word for word in books.get(connection, task.book_row).reason.split(",") if word]
+    books.set_warnings(connection, task.book_row, [*warnings, f"no_{task.stage}"])
+    agents.end_task(connection, task.agent, "error", cost, failed=1)
+    log = partial(activity.record, connection, book=task.book_row, job=task.job, agent=task.agent)
+    log("agent.failed", stage=task.stage, reason=reason, detail=detail[:200])
+    log("ingestion.completed", chunks=books.get(connection, task.book_row).chunks)
+    close_if_done(connection, task.book_row)
+    tasks.advance_group(connection, order_groups.of(connection, task.book_row), NEEDS)
 
 
 def _log_stage(connection: sqlite3.Connection, task: Task, saved: Saved, cost: Cost) -> None:
@@ -175,7 +223,9 @@ def _end_agent(connection: sqlite3.Connection, task: Task, saved: Saved, cost: C
     """An agent goes on with the next stage of its queue, or ends with the last."""
     assert task.book_row is not None
     queue = STAGE_BY_NAME[task.stage].queue
-    ends = QUEUE_STAGES[queue][-1] in (task.stage, *saved.fused)
+    filed = tasks.states(connection, task.book_row)
+    last = [stage for stage in QUEUE_STAGES[queue] if stage in filed][-1]
+    ends = last in (task.stage, *saved.fused)
     agents.end_task(connection, task.agent, "terminated" if ends else "idle", cost, completed=1 + len(saved.fused))
     if not ends:
         return
@@ -183,14 +233,3 @@ def _end_agent(connection: sqlite3.Connection, task: Task, saved: Saved, cost: C
     if queue == "ingestion":
         log("ingestion.completed", chunks=books.get(connection, task.book_row).chunks)
     log("agent.completed")
-
-
-def _close_if_done(connection: sqlite3.Connection, task: Task) -> None:
-    assert task.book_row is not None
-    if not tasks.all_done(connection, task.book_row):
-        return
-    warnings = books.get(connection, task.book_row).reason
-    status = "ok-with-warning" if warnings else "ok"
-    job = tasks.latest_job(connection, task.book_row)
-    runs.count_book(connection, job, books.verdict(connection, task.book_row))
-    books.set_status(connection, task.book_row, status, job, reason=warnings)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from librarian_cli.models import Book, BookHeading, Chapter, Chunked, Extract, Page
-from librarian_cli.store import fulltext
+from librarian_cli.store import enrichment, fulltext
 from librarian_cli.text import analysis
 
 
@@ -81,7 +81,7 @@ def save_chunks(connection: sqlite3.Connection, book_row: int, text: str, chunke
 
 
 def delete_chunks(connection: sqlite3.Connection, book_row: int) -> None:
-    """Remove a book's chapters, chunks, full-text rows and vectors."""
+    """Remove a book's chapters, chunks, full-text rows, vectors and findings."""
     first, count = _chunk_range(connection, book_row)
     if count == 0:
         return
@@ -89,7 +89,9 @@ def delete_chunks(connection: sqlite3.Connection, book_row: int) -> None:
     fulltext.forget(connection, book_row)
     connection.execute("DELETE FROM chunks WHERE id BETWEEN ? AND ?", span)
     connection.execute("DELETE FROM chapters WHERE book = ?", (book_row,))
-    connection.execute("DELETE FROM vectors WHERE book = ?", (book_row,))
+    for table in ("vectors", "vector_parts"):
+        connection.execute(f"DELETE FROM {table} WHERE book = ?", (book_row,))
+    enrichment.delete(connection, book_row)
     connection.execute("UPDATE books SET first_chunk=NULL, chunks=0 WHERE id=?", (book_row,))
 
 
@@ -118,12 +120,36 @@ def chunks(connection: sqlite3.Connection, book_row: int) -> Iterator[Chunk]:
     return (Chunk(*row) for row in rows)
 
 
+def texts_between(connection: sqlite3.Connection, start: int, stop: int) -> list[str]:
+    """The texts of the chunk rows [start, stop) that are there, in order."""
+    rows = connection.execute("SELECT text FROM chunks WHERE id >= ? AND id < ? ORDER BY id", (start, stop))
+    return [row[0] for row in rows]
+
+
+def first_texts(connection: sqlite3.Connection, count: int) -> list[str]:
+    """The texts of the first chunks of the library."""
+    return [row[0] for row in connection.execute("SELECT text FROM chunks ORDER BY id LIMIT ?", (count,))]
+
+
 def texts_of(connection: sqlite3.Connection, rows: Sequence[int]) -> list[str]:
     """The texts of some chunks, in the order asked for; they are read in the order in which they lie on disk."""
     found = {
         row: connection.execute("SELECT text FROM chunks WHERE id = ?", (row,)).fetchone()[0] for row in sorted(rows)
     }
     return [found[row] for row in rows]
+
+
+def part(connection: sqlite3.Connection, book_row: int, start_char: int, end_char: int) -> str:
+    """A part of a book's text."""
+    first, count = _chunk_range(connection, book_row)
+    rows = connection.execute(
+        "SELECT start_char, text FROM chunks WHERE id BETWEEN ? AND ? AND end_char > ? AND start_char < ? ORDER BY id",
+        (first, first + count - 1, start_char, end_char),
+    ).fetchall()
+    if not rows:
+        return ""
+    offset = rows[0][0]
+    return "".join(row[1] for row in rows)[start_char - offset : end_char - offset]
 
 
 def books_of(connection: sqlite3.Connection, rows: Sequence[int]) -> list[int]:
@@ -229,13 +255,17 @@ def rank(connection: sqlite3.Connection, match: str, limit: int, books: Sequence
             "SELECT rowid, -rank FROM chunks_fts WHERE chunks_fts MATCH ? ORDER BY rank LIMIT ?", (match, limit)
         )
         return dict(rows.fetchall())
+    if not books:
+        return {}
     connection.execute("CREATE TEMP TABLE IF NOT EXISTS chosen_books (book INTEGER PRIMARY KEY)")
     connection.execute("DELETE FROM chosen_books")
     connection.executemany("INSERT INTO chosen_books VALUES (?)", ((book.row,) for book in books))
+    spans = [(book.first_chunk or 0, (book.first_chunk or 0) + book.chunks) for book in books]
     rows = connection.execute(
         "SELECT chunks_fts.rowid, -rank FROM chunks_fts JOIN chunks ON chunks.id = chunks_fts.rowid"
-        " WHERE chunks_fts MATCH ? AND chunks.book IN (SELECT book FROM chosen_books) ORDER BY rank LIMIT ?",
-        (match, limit),
+        " WHERE chunks_fts MATCH ? AND chunks_fts.rowid BETWEEN ? AND ?"  # FTS5 itself skips what lies outside
+        " AND chunks.book IN (SELECT book FROM chosen_books) ORDER BY rank LIMIT ?",
+        (match, min(first for first, _ in spans), max(end for _, end in spans) - 1, limit),
     )
     return dict(rows.fetchall())
 

@@ -38,6 +38,7 @@ RESULTS: tuple[Words, ...] = (
     ("activity",),
     ("pause",),
     ("resume",),
+    ("maintain", "reembed", "--dry-run"),
     ("check",),
     ("config", "show"),
     ("config", "path"),
@@ -57,6 +58,7 @@ NOTICES: tuple[Words, ...] = (
     ("search", "--mode", "text", "xyzzyplugh"),
     ("books", "--status", "waiting"),
     ("agents", "--status", "running"),
+    ("maintain", "reembed"),
 )
 """Commands that have something to say that is no result."""
 
