@@ -18,12 +18,13 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from librarian_cli import control, details, embedders, plan, status
+from librarian_cli import control, details, embedders, insights, plan, status
 from librarian_cli.check import CheckResult, check
 from librarian_cli.config import Config
 from librarian_cli.details import BookDetails
 from librarian_cli.embedders.base import signature
 from librarian_cli.events import Bus, Notice, WatchBegan
+from librarian_cli.graph import Graph, graph
 from librarian_cli.hooks import Hooks
 from librarian_cli.models import Book, FileOutcome, Hit
 from librarian_cli.pipeline import ledger
@@ -217,6 +218,15 @@ class Librarian:
         """One book, by its id or the beginning of it. Raises: UsageError: unknown or ambiguous."""
         reader = self._readable()
         return details.read(reader, books.find(reader, prefix))
+
+    def insights(self, prefix: str) -> insights.Insights | None:
+        """What enrichment found in a book; None before it was enriched. Raises: UsageError: unknown or ambiguous."""
+        reader = self._readable()
+        return insights.read(reader, books.find(reader, prefix))
+
+    def graph(self, name: str, *, depth: int = 1, limit: int = 10) -> Graph:
+        """A name, in all books, and what it occurs with. Raises: UsageError: no book has such a name."""
+        return graph(self._readable(), name, depth=depth, limit=limit)
 
     def text(self, prefix: str, *, chapter: int | None = None, page: str | None = None) -> str:
         """A book's text, or that of one chapter (from 1) or page (its label, or number from 1).

@@ -139,17 +139,20 @@ def texts_of(connection: sqlite3.Connection, rows: Sequence[int]) -> list[str]:
     return [found[row] for row in rows]
 
 
-def part(connection: sqlite3.Connection, book_row: int, start_char: int, end_char: int) -> str:
-    """A part of a book's text."""
+def count_chunks(connection: sqlite3.Connection) -> int:
+    """How many chunks all books have."""
+    return int(connection.execute("SELECT coalesce(sum(chunks), 0) FROM books").fetchone()[0])
+
+
+def chunks_with(connection: sqlite3.Connection, book_row: int, word: str) -> tuple[int, int]:
+    """How many chunks of a book, and of all others, hold a word in one of its forms."""
     first, count = _chunk_range(connection, book_row)
-    rows = connection.execute(
-        "SELECT start_char, text FROM chunks WHERE id BETWEEN ? AND ? AND end_char > ? AND start_char < ? ORDER BY id",
-        (first, first + count - 1, start_char, end_char),
-    ).fetchall()
-    if not rows:
-        return ""
-    offset = rows[0][0]
-    return "".join(row[1] for row in rows)[start_char - offset : end_char - offset]
+    quoted = word.replace('"', '""')
+    row = connection.execute(
+        "SELECT total(rowid BETWEEN ? AND ?), count(*) FROM chunks_fts WHERE chunks_fts MATCH ?",
+        (first, first + count - 1, f'text:"{quoted}"'),
+    ).fetchone()
+    return int(row[0]), int(row[1] - row[0])
 
 
 def books_of(connection: sqlite3.Connection, rows: Sequence[int]) -> list[int]:

@@ -57,6 +57,8 @@ COMMANDS: tuple[tuple[str, Command], ...] = (
     ("books", always("books", "--status", "waiting")),  # none
     ("show", on_book("show")),
     ("show", lambda library: ("show", failed_book(library))),  # no audit, no chapters
+    ("graph", always("graph", "ewan", "--depth", "2")),
+    ("graph", always("graph", "Alexandria", "-n", "1")),
     ("text", on_book("text")),
     ("text", lambda library: ("text", f"{first_book(library)}:3-40")),
     ("files", always("files")),
