@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from librarian_cli.config import Config
 
-POOLS = ("schema", "extract", "chunk", "audit", "index")
+POOLS = ("schema", "extract", "chunk", "enrich", "audit", "index")
 """Every pool, named after the stage that sizes it."""
 
 _GENTLE = {"schema": 2, "ingestion": 3, "trust_audit": 2, "total": 5}
@@ -24,8 +24,13 @@ def worker_counts(config: Config, jobs: int | None = None) -> dict[str, int]:
 
 def book_caps(config: Config, workers: Mapping[str, int]) -> dict[str, int]:
     """How many books may be under way in each queue, and in `total`, over every process."""
-    # Books whose text waits for the writer count too; what bounds memory are the bytes in flight.
-    auto = {"schema": 8 * workers["extract"], "ingestion": 32 * workers["extract"], "trust_audit": 8 * workers["audit"]}
+    # Books whose text waits for the writer, or which wait to be enriched, count too: those that follow are to be
+    # searchable first. What bounds memory are the bytes in flight.
+    auto = {
+        "schema": 8 * workers["extract"],
+        "ingestion": 512 * workers["extract"],
+        "trust_audit": 8 * workers["audit"],
+    }
     auto["total"] = sum(auto.values())
     chosen = _GENTLE if config.limits.profile == "gentle" else auto
     settings = {name: getattr(config.limits, name) for name in chosen}

@@ -64,6 +64,15 @@ class ChunkSettings(ProcessSettings):
 
 
 @dataclass(frozen=True, slots=True)
+class EnrichSettings(ProcessSettings):
+    """The enrich stage: keyphrases, summaries, names. A book is whole without it."""
+
+    enabled: bool = True
+    silence_seconds: float = 120.0
+    memory_mb: int = 2048
+
+
+@dataclass(frozen=True, slots=True)
 class AuditSettings(StageSettings):
     """The audit stage, and how long one book's may take."""
 
@@ -90,6 +99,7 @@ class Stages:
     schema: StageSettings = field(default_factory=StageSettings)
     extract: ProcessSettings = field(default_factory=ProcessSettings)
     chunk: ChunkSettings = field(default_factory=ChunkSettings)
+    enrich: EnrichSettings = field(default_factory=EnrichSettings)
     audit: AuditSettings = field(default_factory=AuditSettings)
     index: IndexSettings = field(default_factory=IndexSettings)
 

@@ -125,11 +125,13 @@ def _prioritise(connection: sqlite3.Connection, *, row: int, level: str) -> bool
 
 def _retry(connection: sqlite3.Connection, *, row: int, job: int) -> bool:
     states = tasks.states(connection, row)
-    stage = next((stage.name for stage in STAGES if states.get(stage.name) in ("failed", "cancelled")), None)
+    broken = [stage.name for stage in STAGES if states.get(stage.name) in ("failed", "cancelled")]
+    stage = broken[0] if broken else None
     if stage and states.get(order_groups.GATE) == "done" and books.get(connection, row).status == "cancelled":
         stage = order_groups.GATE  # the text went with the cancelling
-    if stage is None or not tasks.rerun(connection, row, stage, dependents(stage), job):
+    if stage is None or not tasks.rerun(connection, row, stage, (*dependents(stage), *broken[1:]), job):
         return False
+    tasks.promote(connection, row, NEEDS)  # what ended beside that stage does not wait for it
     if books.get(connection, row).status in ("failed", "cancelled"):
         books.set_status(connection, row, "pending", None)
     tasks.advance_group(connection, order_groups.of(connection, row), NEEDS)

@@ -22,7 +22,9 @@ from librarian_cli.events import (
     VectorsAdvanced,
 )
 
-_STAGES = ("schema", "extract", "chunk", "audit")
+_STAGES = ("schema", "extract", "chunk", "enrich", "audit")
+_BESIDE = ("enrich",)
+"""Stages that no other needs: a book that fails there passes the rest."""
 _FORMAT = "{desc:<8}{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} {unit} [{elapsed}<{remaining}{postfix}]"
 
 
@@ -121,7 +123,7 @@ class Progress:
             self._megabytes += event.size_bytes / 1e6
             rate = self._megabytes / max(0.1, bar.format_dict["elapsed"])
             bar.set_postfix_str(f"{self._megabytes:.0f} MB, {rate:.1f} MB/s", refresh=False)
-        if event.outcome == "failed":
+        if event.outcome == "failed" and event.stage not in _BESIDE:
             # What a failed book will not pass is not work that is left.
             for name in _STAGES[_STAGES.index(event.stage) + 1 :]:
                 self._bars[name].total -= 1

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from librarian_cli.pipeline.intake import Request
     from librarian_cli.pipeline.ledger import IngestResult
 
-_STAGES = ("schema", "extract", "chunk", "audit")
+_STAGES = ("schema", "extract", "chunk", "enrich", "audit")
 _SHOWN_FAILURES = 20
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from librarian_cli.cli import render
-from librarian_cli.plan import ACTIONS, ALL, FilePlan, Plan
+from librarian_cli.plan import ACTIONS, FilePlan, Plan
 
 _SHOWN_FILES = 20
 
@@ -38,7 +38,7 @@ def _count(name: str, files: "list[FilePlan] | tuple[FilePlan, ...]") -> tuple[s
 
 
 def _line(item: FilePlan) -> str:
-    stages = "all stages" if item.stages == ALL else ", ".join(item.stages)
+    stages = "all stages" if item.stages[:1] == ("schema",) else ", ".join(item.stages)
     facts = [item.why, stages, f"{item.seconds:.2f} s" if item.stages else ""]
     detail = "; ".join(fact for fact in facts if fact)
     return f"{item.action:<9}  {render.escape(item.path)}" + (f"  ({render.escape(detail)})" if detail else "")

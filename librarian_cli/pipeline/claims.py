@@ -8,7 +8,7 @@ from librarian_cli import capacity
 from librarian_cli.config import Config
 from librarian_cli.models import Task
 from librarian_cli.pipeline.execution import Execution
-from librarian_cli.stages import QUEUES, STAGE_BY_NAME, STAGES
+from librarian_cli.stages import QUEUE_STAGES, QUEUES, STAGE_BY_NAME, STAGES
 from librarian_cli.store import activity, agents, pauses, tasks
 
 _AHEAD_SECONDS = 2.0
@@ -45,12 +45,22 @@ def claim(
     """
     paused = pauses.current(connection)
     wanted = [want for want in wanted if not paused & {pauses.ALL, want.stage, want.queue}]
-    found = tasks.claim(connection, owner, wanted, within)
+    found = tasks.claim(connection, owner, wanted, within, between=_between(connection, paused))
     for want in wanted if alone and not found else ():
         found = tasks.claim(connection, owner, [replace(want, count=1)], within, alone=True)
         if found:
             break
     return [_give_to_agent(connection, task, owner) for task in found]
+
+
+def _between(connection: sqlite3.Connection, paused: frozenset[str]) -> dict[str, set[int]]:
+    """Books, by queue, that are between two of its stages. They count as under way, unless they are paused."""
+    found: dict[str, set[int]] = {}
+    for queue, stages in QUEUE_STAGES.items():
+        for stage in stages[1:]:
+            if not paused & {pauses.ALL, queue, stage}:
+                found.setdefault(queue, set()).update(agents.between_stages(connection, stage, QUEUES[queue]))
+    return found
 
 
 def _give_to_agent(connection: sqlite3.Connection, task: Task, owner: str) -> Task:

@@ -23,9 +23,9 @@ from librarian_cli.discover import Listing, Selection, look, walk
 from librarian_cli.events import Bus, FilesFound, StagePlanned
 from librarian_cli.identify import Hashed, identify
 from librarian_cli.models import Candidate, FileOutcome
-from librarian_cli.pipeline import groups, identity
-from librarian_cli.stages import NEEDS, STAGES, dependents, fingerprints, schema
-from librarian_cli.store import activity, books, files, jobs, tasks
+from librarian_cli.pipeline import groups, identity, settle
+from librarian_cli.stages import NEEDS, OPTIONAL, STAGES, dependents, fingerprints, planned, schema
+from librarian_cli.store import activity, books, files, jobs, optional, tasks
 from librarian_cli.store.database import Database
 from librarian_cli.store.files import Known
 from librarian_cli.store.writer import Operation
@@ -194,8 +194,8 @@ class Intake:
         self._noted(future)
         size = 0 if future.exception() else future.result()
         if size:
-            for stage in STAGES:
-                self._bus.publish(StagePlanned(stage.name, 1, size))
+            for stage in planned(self._config):
+                self._bus.publish(StagePlanned(stage, 1, size))
             self._wake()
 
     def _register(self, connection: sqlite3.Connection, *, hashed: Hashed) -> int:
@@ -215,7 +215,7 @@ class Intake:
             title = os.path.splitext(os.path.basename(os.fsdecode(candidate.path)))[0]
             row = books.add(connection, hashed.sha256, candidate.size, hashed.format, title=_storable(title))
             cost = candidate.size * _SECONDS_PER_BYTE[hashed.format]
-            tasks.add(connection, row, NEEDS, self._job, cost)
+            tasks.add(connection, row, planned(self._config), self._job, cost)
             groups.place_by_folder(connection, row, candidate, self._config)
             activity.record(connection, "ingestion.queued", book=row, job=self._job, format=hashed.format)
         elif books.get(connection, row).reason == "changed":  # it was given up as changed, and here it is again
@@ -264,17 +264,30 @@ class Intake:
             for row in waiting:
                 activity.record(connection, "schema.approved", book=row, job=self._job, by="ingest --yes")
                 tasks.promote(connection, row, NEEDS)
+        self._fit_plan(connection, seen)
         tasks.advance_groups(connection, NEEDS)
         if request.roots:
             jobs.adopt(connection, self._job)
         else:
             jobs.take_all(connection, self._job)
 
+    def _fit_plan(self, connection: sqlite3.Connection, seen: Sequence[int]) -> None:
+        """File optional stages of books seen that came before them; drop those that were switched off since."""
+        plan = planned(self._config)
+        for stage in OPTIONAL:
+            if stage in plan:
+                for row in optional.lacking(connection, stage, plan[stage]).intersection(seen):
+                    tasks.add(connection, row, {stage: plan[stage]}, self._job, 0.0)
+                    tasks.promote(connection, row, NEEDS)
+            else:
+                for row in optional.drop(connection, stage):
+                    settle.close_if_done(connection, row)
+
     def _force(self, connection: sqlite3.Connection, stage: str, seen: Sequence[int]) -> None:
         """Run a stage again of every book that has come so far, and take back what was removed."""
         for row in books.seen_in(connection, self._job, removed=True):
             books.set_status(connection, row, "pending", None)
-            tasks.add(connection, row, NEEDS, self._job, 0.0)
+            tasks.add(connection, row, planned(self._config), self._job, 0.0)
         for row in seen:
             if tasks.passed(connection, row, NEEDS[stage]):
                 tasks.rerun(connection, row, stage, dependents(stage), self._job)

@@ -25,7 +25,9 @@ PRELOAD = (
     "librarian_cli.text.chapters",
     "librarian_cli.text.chunks",
 )
-"""What workers share from their birth on. Not numpy: only the index needs it, and parsers need the memory."""
+"""What workers share from their birth on. Not numpy: only enrich and the index need it, and parsers need the memory."""
+_NICE = {"enrich": 15}
+"""Pools that give way to others: a book is searchable before it is enriched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ class Pools:
     def _open(self, name: str) -> SlotPool:
         with self._lock:
             if name not in self._processes:
-                limits = _limits(process_settings(self._config, name))
+                limits = _limits(process_settings(self._config, name), niceness=_NICE.get(name, 0))
                 self._processes[name] = SlotPool(
                     self.slots[name],
                     limits=limits,
@@ -121,5 +123,7 @@ def deadline(settings: ProcessSettings, pages: int) -> Deadline:
     return Deadline(silence_seconds=settings.silence_seconds, total_seconds=total)
 
 
-def _limits(settings: ProcessSettings) -> WorkerLimits:
-    return WorkerLimits(memory_bytes=settings.memory_mb << 20, max_tasks=settings.max_tasks_per_child)
+def _limits(settings: ProcessSettings, *, niceness: int) -> WorkerLimits:
+    return WorkerLimits(
+        memory_bytes=settings.memory_mb << 20, max_tasks=settings.max_tasks_per_child, niceness=niceness
+    )

@@ -15,7 +15,7 @@ from librarian_cli.config import Config
 from librarian_cli.models import Candidate, Cost, Task
 from librarian_cli.pipeline import groups
 from librarian_cli.pipeline.retry import Decision
-from librarian_cli.stages import NEEDS, QUEUE_STAGES, STAGE_BY_NAME, Saved, dependents
+from librarian_cli.stages import NEEDS, OPTIONAL, QUEUE_STAGES, STAGE_BY_NAME, Saved, dependents
 from librarian_cli.store import activity, agents, books, embedders, files, order_groups, owners, runs, tasks, vectors
 
 
@@ -61,12 +61,23 @@ def complete(
         groups.place_by_author(connection, books.get(connection, book.row), config)
     if saved.promote:
         tasks.promote(connection, book.row, NEEDS)
-        _close_if_done(connection, task)
+        close_if_done(connection, task.book_row)
     else:
         books.set_status(connection, book.row, "waiting", tasks.latest_job(connection, book.row))
     _end_agent(connection, task, saved, cost)
     tasks.advance_group(connection, order_groups.of(connection, book.row), NEEDS)
     return saved
+
+
+def close_if_done(connection: sqlite3.Connection, book_row: int) -> None:
+    """Give a book its final status once no stage is left."""
+    if not tasks.all_done(connection, book_row, OPTIONAL):
+        return
+    warnings = books.get(connection, book_row).reason
+    status = "ok-with-warning" if warnings else "ok"
+    job = tasks.latest_job(connection, book_row)
+    runs.count_book(connection, job, books.verdict(connection, book_row))
+    books.set_status(connection, book_row, status, job, reason=warnings)
 
 
 def give_up(
@@ -153,6 +164,9 @@ def _bury(
     assert task.book_row is not None
     below = dependents(task.stage)
     tasks.fail(connection, task, below, fingerprint=fingerprint, reason=reason, detail=detail)
+    if task.stage in OPTIONAL:
+        _warn(connection, task, reason, detail, cost=cost)
+        return
     job = tasks.latest_job(connection, task.book_row)  # one that adopted it since the claim must hear of it
     books.set_status(connection, task.book_row, "failed", job, reason=reason, detail=detail)
     agents.end_task(connection, task.agent, "error", cost, failed=1)
@@ -162,6 +176,19 @@ def _bury(
     group = order_groups.of(connection, task.book_row)
     if tasks.advance_group(connection, group, NEEDS) is not None:
         activity.record(connection, "group.advanced", job=task.job, target=group, after=reason)
+
+
+def _warn(connection: sqlite3.Connection, task: Task, reason: str, detail: str, *, cost: Cost) -> None:
+    """Let a book go on that failed at a stage which it can do without."""
+    assert task.book_row is not None
+    warnings = [word for word in books.get(connection, task.book_row).reason.split(",") if word]
+    books.set_warnings(connection, task.book_row, [*warnings, f"no_{task.stage}"])
+    agents.end_task(connection, task.agent, "error", cost, failed=1)
+    log = partial(activity.record, connection, book=task.book_row, job=task.job, agent=task.agent)
+    log("agent.failed", stage=task.stage, reason=reason, detail=detail[:200])
+    log("ingestion.completed", chunks=books.get(connection, task.book_row).chunks)
+    close_if_done(connection, task.book_row)
+    tasks.advance_group(connection, order_groups.of(connection, task.book_row), NEEDS)
 
 
 def _log_stage(connection: sqlite3.Connection, task: Task, saved: Saved, cost: Cost) -> None:
@@ -185,7 +212,9 @@ def _end_agent(connection: sqlite3.Connection, task: Task, saved: Saved, cost: C
     """An agent goes on with the next stage of its queue, or ends with the last."""
     assert task.book_row is not None
     queue = STAGE_BY_NAME[task.stage].queue
-    ends = QUEUE_STAGES[queue][-1] in (task.stage, *saved.fused)
+    filed = tasks.states(connection, task.book_row)
+    last = [stage for stage in QUEUE_STAGES[queue] if stage in filed][-1]
+    ends = last in (task.stage, *saved.fused)
     agents.end_task(connection, task.agent, "terminated" if ends else "idle", cost, completed=1 + len(saved.fused))
     if not ends:
         return
@@ -193,14 +222,3 @@ def _end_agent(connection: sqlite3.Connection, task: Task, saved: Saved, cost: C
     if queue == "ingestion":
         log("ingestion.completed", chunks=books.get(connection, task.book_row).chunks)
     log("agent.completed")
-
-
-def _close_if_done(connection: sqlite3.Connection, task: Task) -> None:
-    assert task.book_row is not None
-    if not tasks.all_done(connection, task.book_row):
-        return
-    warnings = books.get(connection, task.book_row).reason
-    status = "ok-with-warning" if warnings else "ok"
-    job = tasks.latest_job(connection, task.book_row)
-    runs.count_book(connection, job, books.verdict(connection, task.book_row))
-    books.set_status(connection, task.book_row, status, job, reason=warnings)

@@ -13,7 +13,7 @@ from librarian_cli.models import Candidate
 from librarian_cli.pipeline import retry, settle
 from librarian_cli.pipeline.execution import Execution
 from librarian_cli.pipeline.pools import settings_of
-from librarian_cli.stages import fingerprints
+from librarian_cli.stages import OPTIONAL, fingerprints
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +56,8 @@ class Judge:
         give_up = partial(
             settle.give_up, task=item.task, decision=decision, fingerprints=self._fingerprints, cost=item.cost
         )
-        return Verdict(give_up, "failed", decision.reason)
+        outcome = "ok-with-warning" if item.stage.name in OPTIONAL else "failed"
+        return Verdict(give_up, outcome, decision.reason)
 
     def _decide(self, item: Execution, error: BaseException) -> retry.Decision:
         decision = retry.decide(item.task, error, settings_of(self._config, item.stage.name), self._jitter)

@@ -49,6 +49,7 @@ class WorkerLimits:
     max_tasks: int = 200
     max_growth_bytes: int = 200 << 20  # of RSS, over what it was when the worker was ready
     start_timeout_seconds: float = 30.0
+    niceness: int = 0  # how much it gives way to others
 
 
 def pack_request(call: object, cpu_seconds: float) -> bytes:
@@ -176,6 +177,8 @@ class _Desk:
 
 def _apply_limits(limits: WorkerLimits) -> None:
     _lower_limit(resource.RLIMIT_CORE, 0)
+    if limits.niceness:
+        os.nice(limits.niceness)
     _lower_limit(resource.RLIMIT_NOFILE, limits.max_open_files)
     _lower_limit(resource.RLIMIT_FSIZE, limits.max_file_bytes)
     with contextlib.suppress(*([ValueError] if sys.platform == "darwin" else [])):  # macOS refuses this one

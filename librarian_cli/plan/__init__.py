@@ -19,13 +19,14 @@ from librarian_cli.discover import Listing, walk
 from librarian_cli.models import Book
 from librarian_cli.plan.estimate import Estimator
 from librarian_cli.plan.looking import Seen, look, other_places, unfinished
-from librarian_cli.plan.rules import ALL, Decision, Rules, Wish
+from librarian_cli.plan.rules import Decision, Rules, Wish
+from librarian_cli.stages import planned
 from librarian_cli.store import books
 
 if TYPE_CHECKING:
     from librarian_cli.pipeline.intake import Request
 
-__all__ = ["ACTIONS", "ALL", "FilePlan", "Plan", "make"]
+__all__ = ["ACTIONS", "FilePlan", "Plan", "make"]
 
 ACTIONS = (
     "new",
@@ -111,6 +112,7 @@ class _Planner:
     ) -> None:
         self._reader = reader
         self._estimator = estimator
+        self._all = tuple(planned(config))
         wish = Wish(request.force, request.approve, scoped=bool(request.roots))
         self._rules = Rules(reader, config, wish) if reader else None
 
@@ -134,8 +136,8 @@ class _Planner:
         assert first.hashed is not None
         action, why = self._why_new(first)
         size = first.hashed.candidate.size
-        seconds = self._estimator.seconds(ALL, first.hashed.format, size)
-        yield FilePlan(first.candidate.absolute, action, why, ALL, first.sha256, size, seconds)
+        seconds = self._estimator.seconds(self._all, first.hashed.format, size)
+        yield FilePlan(first.candidate.absolute, action, why, self._all, first.sha256, size, seconds)
         yield from (_copy(item, first.sha256) for item in copies)
 
     def _why_new(self, item: Seen) -> tuple[str, str]:

@@ -45,6 +45,11 @@ DEFAULTS: Mapping[Key, Pace] = {
     ("extract", "html"): Pace(0.015, 3e-7),
     ("extract", "md"): Pace(0.015, 1e-7),
     ("extract", "txt"): Pace(0.005, 1e-7),
+    ("enrich", "pdf"): Pace(0.02, 1e-8),
+    ("enrich", "epub"): Pace(0.02, 4e-8),
+    ("enrich", "html"): Pace(0.02, 6e-8),
+    ("enrich", "md"): Pace(0.02, 1.3e-7),
+    ("enrich", "txt"): Pace(0.02, 1.3e-7),
     ("audit", "pdf"): Pace(0.01, 2e-9),
     ("audit", "html"): Pace(0.005, 2e-7),
 }

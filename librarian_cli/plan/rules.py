@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from librarian_cli import readers
 from librarian_cli.config import Config
 from librarian_cli.models import Book
-from librarian_cli.stages import NEEDS, STAGES, dependents, fingerprints, ingredients, schema
+from librarian_cli.stages import NEEDS, OPTIONAL, STAGES, dependents, fingerprints, ingredients, planned, schema
 from librarian_cli.store import books, files, tasks
 from librarian_cli.store import fingerprints as stored
 
-ALL = tuple(stage.name for stage in STAGES)
+_ORDER = tuple(stage.name for stage in STAGES)
 UNKNOWN_CAUSE = "settings or reader version changed"
 _CHANGED = "it changed while it was being read"
 _UNFINISHED = ("waiting", "ready", "leased")
@@ -48,21 +48,26 @@ class Rules:
         self._wish = wish
         self._prints = {"done": fingerprints(config), "failed": fingerprints(config, failed=True)}
         self._ingredients = ingredients(config)
+        self._plan = planned(config)
 
     def decide(self, row: int) -> tuple[Book, Decision]:
         """Decide on the book of a row, with a file that was seen."""
         book = books.get(self._reader, row)
         marks = tasks.marks(self._reader, row)
-        found = list(self._decisions(book, marks)) or [_as_it_stands(book)]
+        found = list(self._decisions(book, marks))
+        # A decision about nothing but what was switched off is none.
+        found = [item for item in found if set(item.stages) & set(self._plan)] or [_as_it_stands(book)]
         wanted = {stage for decision in found for stage in decision.stages}
         first = found[0]
-        return book, Decision(first.action, first.why, tuple(stage for stage in ALL if stage in wanted))
+        return book, Decision(
+            first.action, first.why, tuple(stage for stage in _ORDER if stage in wanted and stage in self._plan)
+        )
 
     def _decisions(self, book: Book, marks: Sequence[tuple[str, str, str]]) -> Iterator[Decision]:
         states = {stage: state for stage, state, _ in marks}
         if book.status == "removed":
             if self._wish.force:
-                yield Decision("rerun", "--force takes back what was removed", ALL)
+                yield Decision("rerun", "--force takes back what was removed", _ORDER)
             return
         forced = _forced(states, self._wish.force) if self._wish.force else ()
         if forced:
@@ -71,6 +76,8 @@ class Rules:
             yield from self._outdated(book, [mark for mark in marks if mark[0] not in forced], states)
             yield from self._has_password(book)
         yield from self._unfinished(book, states)
+        if self._wish.scoped and book.status != "waiting":
+            yield from self._lacking(states)
 
     def _outdated(
         self, book: Book, marks: Sequence[tuple[str, str, str]], states: Mapping[str, str]
@@ -98,7 +105,13 @@ class Rules:
             return
         found = files.candidates_of(self._reader, book.row)
         if any(schema.with_password(candidate, self._config.passwords).password for candidate in found):
-            yield Decision("retry", "failed before: encrypted; its password is set now", ALL)
+            yield Decision("retry", "failed before: encrypted; its password is set now", _ORDER)
+
+    def _lacking(self, states: Mapping[str, str]) -> Iterator[Decision]:
+        for stage in OPTIONAL:
+            needs = [states.get(name) for name in NEEDS[stage]]
+            if stage in self._plan and stage not in states and not {"failed", "cancelled", None} & set(needs):
+                yield Decision("rerun", f"{stage}: not done yet", (stage,))
 
     def _unfinished(self, book: Book, states: Mapping[str, str]) -> Iterator[Decision]:
         left = tuple(stage for stage, state in states.items() if state in _UNFINISHED)

@@ -1,6 +1,6 @@
 """The pipeline, readable at a glance. A new stage is one new file and one entry here.
 
-schema -> extract -> chunk -> audit            every book
+schema -> extract -> chunk -> enrich, audit    every book
 index                                          the library, once a batch (stages/index.py)
 """
 
@@ -12,11 +12,12 @@ from operator import attrgetter
 
 from librarian_cli import readers
 from librarian_cli.config import Config
-from librarian_cli.stages import audit, chunk, extract, schema
+from librarian_cli.stages import audit, chunk, enrich, extract, schema
 from librarian_cli.stages.base import Saved, Stage
 
 __all__ = [
     "NEEDS",
+    "OPTIONAL",
     "QUEUES",
     "QUEUE_STAGES",
     "STAGES",
@@ -27,12 +28,15 @@ __all__ = [
     "dependents",
     "fingerprints",
     "ingredients",
+    "planned",
 ]
 
-STAGES: tuple[Stage, ...] = (schema.STAGE, extract.STAGE, chunk.STAGE, audit.STAGE)
+STAGES: tuple[Stage, ...] = (schema.STAGE, extract.STAGE, chunk.STAGE, enrich.STAGE, audit.STAGE)
 STAGE_BY_NAME: Mapping[str, Stage] = {stage.name: stage for stage in STAGES}
 NEEDS: Mapping[str, tuple[str, ...]] = {stage.name: stage.needs for stage in STAGES}
 THREAD_POOLS = ("audit",)
+OPTIONAL = ("enrich",)
+"""Stages that can be switched off (`[stages.NAME] enabled`), and whose failure is a warning."""
 
 QUEUES: Mapping[str, str] = {"schema": "schema_scout", "ingestion": "ingestion_runner", "trust_audit": "trust_auditor"}
 """Each queue of books with the agent that works on it."""
@@ -40,6 +44,13 @@ QUEUE_STAGES: Mapping[str, tuple[str, ...]] = {
     queue: tuple(stage.name for stage in STAGES if stage.queue == queue) for queue in QUEUES
 }
 """Each queue with the stages that an agent of it passes, in order."""
+
+
+def planned(config: Config) -> dict[str, tuple[str, ...]]:
+    """The stages that books pass under these settings, with what each needs."""
+    return {
+        name: needs for name, needs in NEEDS.items() if name not in OPTIONAL or getattr(config.stages, name).enabled
+    }
 
 
 def dependents(name: str) -> tuple[str, ...]:

@@ -91,6 +91,17 @@ def is_at_work(connection: sqlite3.Connection, row: int) -> bool:
     return connection.execute("SELECT 1 FROM agents WHERE id = ? AND ended_at IS NULL", (row,)).fetchone() is not None
 
 
+def between_stages(connection: sqlite3.Connection, stage: str, agent_type: str) -> set[int]:
+    """Books of which a stage may be claimed now, and whose agent of this type waits for just that."""
+    rows = connection.execute(
+        "SELECT tasks.book FROM agents JOIN tasks ON tasks.book = agents.book AND tasks.stage = ?"
+        " WHERE agents.ended_at IS NULL AND agents.type = ? AND agents.status = 'idle'"
+        " AND tasks.state = 'ready' AND tasks.run_at <= ?",
+        (stage, agent_type, time.time()),
+    )
+    return {row[0] for row in rows}
+
+
 def set_running(connection: sqlite3.Connection, rows: Iterable[int]) -> None:
     """Record that a worker has begun with what these agents have."""
     now = time.time()

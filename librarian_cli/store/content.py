@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from librarian_cli.models import Book, BookHeading, Chapter, Chunked, Extract, Page
-from librarian_cli.store import fulltext
+from librarian_cli.store import enrichment, fulltext
 from librarian_cli.text import analysis
 
 
@@ -81,7 +81,7 @@ def save_chunks(connection: sqlite3.Connection, book_row: int, text: str, chunke
 
 
 def delete_chunks(connection: sqlite3.Connection, book_row: int) -> None:
-    """Remove a book's chapters, chunks, full-text rows and vectors."""
+    """Remove a book's chapters, chunks, full-text rows, vectors and findings."""
     first, count = _chunk_range(connection, book_row)
     if count == 0:
         return
@@ -91,6 +91,7 @@ def delete_chunks(connection: sqlite3.Connection, book_row: int) -> None:
     connection.execute("DELETE FROM chapters WHERE book = ?", (book_row,))
     for table in ("vectors", "vector_parts"):
         connection.execute(f"DELETE FROM {table} WHERE book = ?", (book_row,))
+    enrichment.delete(connection, book_row)
     connection.execute("UPDATE books SET first_chunk=NULL, chunks=0 WHERE id=?", (book_row,))
 
 
@@ -136,6 +137,19 @@ def texts_of(connection: sqlite3.Connection, rows: Sequence[int]) -> list[str]:
         row: connection.execute("SELECT text FROM chunks WHERE id = ?", (row,)).fetchone()[0] for row in sorted(rows)
     }
     return [found[row] for row in rows]
+
+
+def part(connection: sqlite3.Connection, book_row: int, start_char: int, end_char: int) -> str:
+    """A part of a book's text."""
+    first, count = _chunk_range(connection, book_row)
+    rows = connection.execute(
+        "SELECT start_char, text FROM chunks WHERE id BETWEEN ? AND ? AND end_char > ? AND start_char < ? ORDER BY id",
+        (first, first + count - 1, start_char, end_char),
+    ).fetchall()
+    if not rows:
+        return ""
+    offset = rows[0][0]
+    return "".join(row[1] for row in rows)[start_char - offset : end_char - offset]
 
 
 def books_of(connection: sqlite3.Connection, rows: Sequence[int]) -> list[int]:

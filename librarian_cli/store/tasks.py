@@ -18,8 +18,9 @@ import json
 import math
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from librarian_cli.errors import LibrarianError
 from librarian_cli.models import PRIORITIES, Task
@@ -107,18 +108,34 @@ def add_library_task(connection: sqlite3.Connection, stage: str, job: int) -> bo
 
 
 def claim(
-    connection: sqlite3.Connection, owner: str, wants: Sequence[Want], caps: Caps, *, alone: bool = False
+    connection: sqlite3.Connection,
+    owner: str,
+    wants: Sequence[Want],
+    caps: Caps,
+    *,
+    alone: bool = False,
+    between: Mapping[str, Set[int]] = MappingProxyType({}),
 ) -> list[Task]:
-    """Lease ready tasks, in the order of the wants and of the queue, within the caps of all processes together."""
+    """Lease ready tasks, in the order of the wants and of the queue, within the caps of all processes together.
+
+    `between` are books, by queue, that are between two of its stages: they are under way, and need no room to go on.
+    """
     busy = _books_under_way(connection)
+    for queue, held in between.items():
+        busy.setdefault(queue, set()).update(held)
     claimed: list[Task] = []
     for want in wants:
-        room = min(want.count, caps.total - sum(busy.values()))
+        mine = busy.setdefault(want.queue, set())
+        going_on = between.get(want.queue)
+        chosen = _choose(connection, want, caps, alone=alone, among=going_on) if going_on else []
+        room = min(want.count - len(chosen), caps.total - sum(map(len, busy.values())))
         if want.queue in caps.queues:
-            room = min(room, caps.queues[want.queue] - busy.get(want.queue, 0))
-        chosen = _choose(connection, replace(want, count=room), caps, alone=alone) if room > 0 else []
+            room = min(room, caps.queues[want.queue] - len(mine))
         tasks = [_lease(connection, task_id, want.queue, owner) for task_id in chosen]
-        busy[want.queue] = busy.get(want.queue, 0) + len(tasks)
+        if room > 0:
+            chosen = _choose(connection, replace(want, count=room), caps, alone=alone)
+            tasks += [_lease(connection, task_id, want.queue, owner) for task_id in chosen]
+        mine.update(task.book_row for task in tasks if task.book_row is not None)
         claimed += tasks
     return claimed
 
@@ -210,10 +227,10 @@ def advance_groups(connection: sqlite3.Connection, needs: Mapping[str, tuple[str
         advance_group(connection, group, needs)
 
 
-def all_done(connection: sqlite3.Connection, book_row: int) -> bool:
-    """Whether a book has passed every stage."""
-    row = connection.execute("SELECT count(*) FROM tasks WHERE book = ? AND state <> 'done'", (book_row,)).fetchone()
-    return bool(row[0] == 0)
+def all_done(connection: sqlite3.Connection, book_row: int, optional: Sequence[str] = ()) -> bool:
+    """Whether a book has passed every stage, or failed at an optional one."""
+    rows = connection.execute("SELECT stage, state FROM tasks WHERE book = ? AND state <> 'done'", (book_row,))
+    return all(state == "failed" and stage in optional for stage, state in rows)
 
 
 def passed(connection: sqlite3.Connection, book_row: int, stages: Sequence[str]) -> bool:
@@ -380,14 +397,18 @@ def state_counts(connection: sqlite3.Connection) -> list[tuple[str, str, int]]:
     return [(row[0], row[1], row[2]) for row in rows]
 
 
-def _choose(connection: sqlite3.Connection, want: Want, caps: Caps, *, alone: bool) -> list[int]:
-    """Choose ready tasks: in order, until there are enough or their costs reach the want's seconds."""
+def _choose(
+    connection: sqlite3.Connection, want: Want, caps: Caps, *, alone: bool, among: Set[int] | None = None
+) -> list[int]:
+    """Choose ready tasks, of all books or `among` some: until there are enough or their costs reach the seconds."""
     busy = _concurrency(connection)
-    full = [group for group, books in busy.items() if books >= caps.groups.get(group, 1)]
+    full = [group for group, count in busy.items() if count >= caps.groups.get(group, 1)]
+    books = () if among is None else (json.dumps(sorted(among)),)
     rows = connection.execute(
         "SELECT id, cost, concurrency_group FROM tasks WHERE state='ready' AND stage=? AND alone=? AND run_at<=?"
-        " AND concurrency_group NOT IN (SELECT value FROM json_each(?)) ORDER BY order_key, mix LIMIT ?",
-        (want.stage, alone, time.time(), json.dumps(full), want.count),
+        " AND concurrency_group NOT IN (SELECT value FROM json_each(?))"
+        f"{' AND book IN (SELECT value FROM json_each(?))' if books else ''} ORDER BY order_key, mix LIMIT ?",
+        (want.stage, alone, time.time(), json.dumps(full), *books, want.count),
     ).fetchall()
     chosen, seconds = [], 0.0
     for task_id, cost, group in rows:
@@ -421,12 +442,13 @@ def _concurrency(connection: sqlite3.Connection) -> dict[str, int]:
     return dict(rows.fetchall())
 
 
-def _books_under_way(connection: sqlite3.Connection) -> dict[str, int]:
+def _books_under_way(connection: sqlite3.Connection) -> dict[str, set[int]]:
     """Books by the queue for which they were claimed, in every process."""
-    rows = connection.execute(
-        "SELECT queue, count(DISTINCT book) FROM tasks WHERE state = 'leased' AND book IS NOT NULL GROUP BY queue"
-    )
-    return dict(rows.fetchall())
+    found: dict[str, set[int]] = {}
+    rows = connection.execute("SELECT queue, book FROM tasks WHERE state = 'leased' AND book IS NOT NULL")
+    for queue, book in rows:
+        found.setdefault(queue, set()).add(book)
+    return found
 
 
 def _move_leased(connection: sqlite3.Connection, task: Task, state: str) -> None:

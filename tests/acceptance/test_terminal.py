@@ -94,7 +94,7 @@ def test_an_ingest_on_a_terminal_shows_bars_and_a_final_table(tmp_path: Path, te
     terminal = Terminal("--library", tmp_path, "ingest", trees.SAMPLES)
     terminals.append(terminal)
     assert terminal.wait() == 3
-    for stage in ("schema", "extract", "chunk", "audit", "vectors", "total"):
+    for stage in ("schema", "extract", "chunk", "enrich", "audit", "vectors", "total"):
         assert re.search(rf"{stage}\s+\d+%\|", terminal.shown), stage
     assert re.search(r"vectors\s+100%\|.* 12/12 books", terminal.shown)
     for outcome, count in (("ok", 11), ("ok-with-warning", 1), ("failed", 1), ("duplicate", 1), ("all", 14)):

@@ -23,7 +23,7 @@ from tests.support.running import Running, wait_until
 
 TRIALS = int(os.environ.get("LIBRARIAN_FAULT_TRIALS", "6"))
 COMMANDS_PER_LIBRARY = 12
-NAMES = ("schema", "extract", "chunk", "audit", "ingestion", "trust_audit")
+NAMES = ("schema", "extract", "chunk", "enrich", "audit", "ingestion", "trust_audit")
 FOLDERS = {"LIBRARIAN_INGEST_ORDER_GROUPS": "folder"}
 PART = {"LIBRARIAN_INGEST_PAGES_PER_RANGE": "2"}  # PDFs of more pages have their chunks made in a call of its own
 

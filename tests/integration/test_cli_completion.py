@@ -53,7 +53,7 @@ def test_commands_are_offered_with_what_they_do() -> None:
         (("books", "--sort", "t"), {"title", "trust"}),
         (("files", "--outcome", "ok"), {"ok", "ok-with-warning"}),
         (("prioritise", "1", "h"), set()),  # it may be another book
-        (("pause", ""), {"schema", "extract", "chunk", "audit", "index", "ingestion", "trust_audit"}),
+        (("pause", ""), {"schema", "extract", "chunk", "enrich", "audit", "index", "ingestion", "trust_audit"}),
         (("resume", "tr"), {"trust_audit"}),
         (("completion", ""), set(SHELLS)),
     ],

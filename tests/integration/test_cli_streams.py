@@ -38,7 +38,7 @@ def test_bars_are_drawn_only_when_asked_for_where_there_is_no_terminal(tmp_path:
     tree = make(tmp_path / "books", a_txt=TEXT)
     ran = librarian("ingest", "--progress", tree, library=tmp_path / "library")
     assert (ran.code, ran.out) == (0, "")
-    assert all(word in ran.err for word in ("schema", "extract", "chunk", "audit", "total"))
+    assert all(word in ran.err for word in ("schema", "extract", "chunk", "enrich", "audit", "total"))
     assert re.search(r"^ok +1$", ran.err, re.MULTILINE)
 
 

@@ -227,7 +227,7 @@ def test_the_run_does_what_was_planned_for_each_file(case: Case, wish: Callable[
 
 def test_the_setting_that_changed_is_named_with_both_values(case: Case) -> None:
     kept = case.plan(chunk_size(case))["kept.txt"]
-    assert (kept.action, kept.stages) == ("rerun", ("chunk", "audit"))
+    assert (kept.action, kept.stages) == ("rerun", ("chunk", "enrich", "audit"))
     assert kept.why == "chunk: stages.chunk.max_chars changed from 1000 to 500"
 
 

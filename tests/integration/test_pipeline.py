@@ -17,7 +17,7 @@ from tests.support.ingests import Ingested, ingest, open_librarian
 from tests.support.program import librarian
 
 DAMAGED = "manuals/the-grey-of-the-page.pdf"
-ALL_STAGES = ("audit", "chunk", "extract", "schema")
+ALL_STAGES = ("audit", "chunk", "enrich", "extract", "schema")
 BIG_PDF_PAGES = 400
 
 
@@ -200,7 +200,7 @@ def test_a_book_that_waits_goes_on_once_it_is_approved(tmp_path: Path) -> None:
     assert run(library, tree, **unsure).stages("one.txt") == ()
     approved = run(library, request(tree, approve=True), **unsure)
     assert approved.outcomes == {"one.txt": "ok"}
-    assert approved.stages("one.txt") == ("audit", "chunk", "extract")
+    assert approved.stages("one.txt") == ("audit", "chunk", "enrich", "extract")
 
 
 def test_new_books_are_approved_in_the_run_that_finds_them_when_all_are(tmp_path: Path) -> None:
@@ -213,8 +213,8 @@ def test_new_books_are_approved_in_the_run_that_finds_them_when_all_are(tmp_path
     ("stage", "stages"),
     [
         ("schema", ALL_STAGES),
-        ("extract", ("audit", "chunk", "extract")),
-        ("chunk", ("audit", "chunk")),
+        ("extract", ("audit", "chunk", "enrich", "extract")),
+        ("chunk", ("audit", "chunk", "enrich")),
         ("audit", ("audit",)),
     ],
 )
@@ -231,7 +231,7 @@ def test_a_changed_chunk_size_runs_chunk_and_audit_again_and_nothing_else(tmp_pa
     tree, library = one_book(tmp_path)
     before = digest(library)
     again = run(library, tree, stages__chunk__max_chars=500)
-    assert again.stages("one.txt") == ("audit", "chunk")
+    assert again.stages("one.txt") == ("audit", "chunk", "enrich")
     after = digest(library)
     assert texts(after) == texts(before)
     assert next(iter(after.values()))["chunks"] != next(iter(before.values()))["chunks"]

@@ -5,7 +5,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from librarian_cli.store import books, content, vectors
+from librarian_cli.store import books, content, enrichment, vectors
 from librarian_cli.store.connections import open_read_only
 
 Digest = dict[str, dict[str, object]]
@@ -37,6 +37,7 @@ def _describe(connection: sqlite3.Connection, sha256: str, codes: dict[int, tupl
         "chunks": (len(chunks), hashlib.sha256(repr(chunks).encode()).hexdigest()),
         "pages": content.pages(connection, book.row),
         "audit": audit and (audit.trust_score, dict(audit.gates)),
+        "findings": enrichment.of_book(connection, book.row),
         "vectors": codes.get(book.row),
     }
 

@@ -8,7 +8,18 @@ from pathlib import Path
 from librarian_cli.stages import QUEUE_STAGES, QUEUES
 from librarian_cli.store.connections import open_read_only
 
-_TABLES_OF_CONTENT = ("chunks", "chapters", "pages", "sections", "headings", "extracts", "vectors", "audits")
+_TABLES_OF_CONTENT = (
+    "chunks",
+    "chapters",
+    "pages",
+    "sections",
+    "headings",
+    "extracts",
+    "vectors",
+    "audits",
+    "findings",
+    "entities",
+)
 
 
 def done_twice(connection: sqlite3.Connection) -> list[str]:
@@ -26,7 +37,7 @@ def done_twice(connection: sqlite3.Connection) -> list[str]:
                 (*stages, agent_type),
             )
         ]
-    for action, stage in (("ingestion.completed", "chunk"), ("trust.updated", "audit"), ("schema.proposed", "schema")):
+    for action, stage in (("ingestion.completed", "enrich"), ("trust.updated", "audit"), ("schema.proposed", "schema")):
         found += [
             f"book {book}: {times} times {action}"
             for book, times in connection.execute(

@@ -81,7 +81,7 @@ def test_without_names_everything_is_paused_and_resumed(database: Database) -> N
 @pytest.mark.parametrize("act", [control.pause, control.resume])
 @pytest.mark.parametrize("name", ["ingest", "all", "", "EXTRACT"])
 def test_an_unknown_name_is_refused_with_those_that_there_are(database: Database, act: object, name: str) -> None:
-    with pytest.raises(UsageError, match="there are schema, extract, chunk, audit, index, schema, ingestion"):
+    with pytest.raises(UsageError, match="there are schema, extract, chunk, enrich, audit, index, schema, ingestion"):
         act(database, ["extract", name])  # type: ignore[operator]  # pause or resume
     assert pauses.current(database.reader()) == frozenset(), "not even what is known"
 
@@ -179,7 +179,10 @@ def test_a_failed_book_is_tried_again_from_the_stage_on_that_it_did_not_pass(
     states = filed.states(connection, row)
     names = [item.name for item in STAGES]
     passed = names.index(stage)
-    assert [states[name] for name in names] == ["done"] * passed + ["ready"] + ["waiting"] * (3 - passed)
+    assert [states[name] for name in names] == [
+        "done" if place < passed else "ready" if name == stage or stage == "enrich" else "waiting"
+        for place, name in enumerate(names)
+    ]
     assert jobs.rows_of(connection, job) == [row]
     (entry,) = activity.since(connection, action="task.retried")
     assert (entry.book, entry.job, entry.details) == (book.id, job, {"stage": stage})

@@ -70,7 +70,7 @@ def test_agents_tell_what_a_book_took(gentle: Path) -> None:
         if agent["type"] == "ingestion_runner"
     ]
     for agent in runners:
-        assert agent["tasks_completed"] == 2, "extract and chunk"
+        assert agent["tasks_completed"] == 3, "extract, chunk and enrich"
         assert (agent["tasks_failed"], agent["current_task"]) == (0, None)
         assert agent["runtime_seconds"] > 0
         assert agent["peak_memory_bytes"] > 1 << 20

@@ -46,7 +46,7 @@ def test_a_running_book_that_is_cancelled_loses_its_worker_and_can_be_retried(
     tree = write_faulty(write_texts(tmp_path / "tree", ["good.txt"]), "bad.txt", "hang")
     running = start("ingest", "--json", tree, env=ONE)
     wait_until_read(running, tmp_path, "bad.txt")
-    wait_until(lambda: bool(busy_pids(library)), 10.0)
+    wait_until(lambda: len(busy_pids(library)) == 1 and outcomes(library)["good.txt"] == "ok", 10.0)
     (worker,) = busy_pids(library)
     bad = book_id(library, "bad.txt")
     assert librarian("cancel", bad[:12], "--json", library=library).document["cancelled"] == [bad]

@@ -12,7 +12,7 @@ from tests.support import schemas
 from tests.support.live import book_id, entries, write_texts
 from tests.support.program import librarian
 
-STAGES = ("schema", "extract", "chunk", "audit")
+STAGES = ("schema", "extract", "chunk", "enrich", "audit")
 
 
 @pytest.fixture(scope="module")

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from librarian_cli import config
-from librarian_cli.models import Task
+from librarian_cli.models import Cost, Task
 from librarian_cli.pipeline import claims
 from librarian_cli.stages import STAGE_BY_NAME
 from librarian_cli.store import activity, agents, pauses, tasks
 from librarian_cli.store.tasks import Caps, Want
 from tests.support import filed
 
-SLOTS = {"schema": 2, "extract": 2, "chunk": 2, "audit": 2, "index": 1}
+SLOTS = {"schema": 2, "extract": 2, "chunk": 2, "enrich": 2, "audit": 2, "index": 1}
 NO_CAPS = Caps({}, 1000)
 
 
@@ -37,10 +37,10 @@ def claim(
 @pytest.mark.parametrize(
     ("prefer", "order"),
     [
-        ("begun", ["audit", "chunk", "extract", "schema"]),  # what is begun ends
-        ("trust_audit", ["audit", "chunk", "extract", "schema"]),
-        ("ingestion", ["chunk", "extract", "audit", "schema"]),
-        ("schema", ["schema", "audit", "chunk", "extract"]),
+        ("begun", ["audit", "enrich", "chunk", "extract", "schema"]),  # what is begun ends
+        ("trust_audit", ["audit", "enrich", "chunk", "extract", "schema"]),
+        ("ingestion", ["enrich", "chunk", "extract", "audit", "schema"]),
+        ("schema", ["schema", "audit", "enrich", "chunk", "extract"]),
     ],
 )
 def test_the_preferred_queue_goes_first_then_later_stages(prefer: str, order: list[str]) -> None:
@@ -144,3 +144,29 @@ def test_the_librarys_own_task_has_no_agent(connection: sqlite3.Connection) -> N
     (task,) = claims.claim(connection, owner="me", wanted=[Want("index", "", 1)], within=NO_CAPS, alone=False)
     assert (task.book_row, task.agent) == (None, 0)
     assert list(agents.every(connection)) == []
+
+
+def test_a_book_between_two_stages_keeps_its_room_and_needs_no_other(connection: sqlite3.Connection) -> None:
+    for name in "ab":
+        filed.file_book(connection, name)
+    filed.pass_stage(connection, "schema")
+    within = Caps({"ingestion": 1}, 1)
+    (extracting,) = claim(connection, "extract", within=within)
+    filed.finish(connection, extracting)
+    agents.end_task(connection, extracting.agent, "idle", Cost())
+    assert claim(connection, "extract", within=within) == [], "the other book would be a second one under way"
+    (chunking,) = claim(connection, "extract", "chunk", within=within)
+    assert (chunking.book_row, chunking.stage, chunking.agent) == (extracting.book_row, "chunk", extracting.agent)
+
+
+def test_a_book_that_is_paused_between_two_stages_makes_room(connection: sqlite3.Connection) -> None:
+    for name in "ab":
+        filed.file_book(connection, name)
+    filed.pass_stage(connection, "schema")
+    within = Caps({"ingestion": 1}, 1)
+    (extracting,) = claim(connection, "extract", within=within)
+    filed.finish(connection, extracting)
+    agents.end_task(connection, extracting.agent, "idle", Cost())
+    pauses.add(connection, ["chunk"])
+    (other,) = claim(connection, "extract", "chunk", within=within)
+    assert (other.book_row != extracting.book_row, other.stage) == (True, "extract")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from librarian_cli import discover
-from librarian_cli.config import Config
+from librarian_cli.config import Config, EnrichSettings, Stages
 from librarian_cli.discover import Selection
 from librarian_cli.events import Bus, Event, FilesFound, StagePlanned
 from librarian_cli.identify import identify
@@ -250,14 +250,26 @@ def test_force_runs_a_finished_book_again_from_the_stage_that_is_named(scene: Sc
     scene.finish()
     job = scene.scan(force="chunk")
     found = scene.database.reader().execute("SELECT stage, state FROM tasks ORDER BY id").fetchall()
-    assert found == [("schema", "done"), ("extract", "done"), ("chunk", "ready"), ("audit", "waiting")]
+    assert found == [
+        ("schema", "done"),
+        ("extract", "done"),
+        ("chunk", "ready"),
+        ("enrich", "waiting"),
+        ("audit", "waiting"),
+    ]
     assert tasks.unfinished(scene.database.reader(), job) == 1
 
 
 def test_force_leaves_a_book_alone_that_never_came_to_the_stage(scene: Scene) -> None:
     scene.make("a.txt")
     scene.scan()
-    states = {"schema": "failed", "extract": "cancelled", "chunk": "cancelled", "audit": "cancelled"}
+    states = {
+        "schema": "failed",
+        "extract": "cancelled",
+        "chunk": "cancelled",
+        "enrich": "cancelled",
+        "audit": "cancelled",
+    }
     prints = fingerprints(scene.config, failed=True)
     scene.database.write_now(
         lambda connection: connection.executemany(
@@ -283,6 +295,56 @@ def test_a_removed_book_is_ignored_until_it_is_forced(scene: Scene) -> None:
     forced = scene.scan(force="schema")
     assert scene.outcomes() == {"a.txt": "waiting:queued"}
     assert tasks.unfinished(scene.database.reader(), forced) == 1
+
+
+def done(scene: Scene) -> None:
+    """Let every task that is filed be done, with the settings in force."""
+    prints = [(value, stage, f) for (stage, f), value in fingerprints(scene.config).items() if f == "txt"]
+    scene.database.write_now(
+        lambda connection: connection.executemany(
+            "UPDATE tasks SET state = 'done', fingerprint = ? WHERE stage = ? AND ? = 'txt'", prints
+        )
+    )
+    scene.finish()
+
+
+def stages_of(scene: Scene) -> dict[str, str]:
+    return dict(scene.database.reader().execute("SELECT stage, state FROM tasks"))
+
+
+WITHOUT = Config(stages=Stages(enrich=EnrichSettings(enabled=False)))
+
+
+def test_a_stage_that_is_off_is_absent_from_the_plan(scene: Scene) -> None:
+    scene.config = WITHOUT
+    scene.make("a.txt")
+    scene.scan()
+    assert list(stages_of(scene)) == ["schema", "extract", "chunk", "audit"]
+    assert {event.stage for event in scene.events if isinstance(event, StagePlanned)} == set(stages_of(scene))
+
+
+def test_switched_on_again_it_is_caught_up_with(scene: Scene) -> None:
+    scene.config = WITHOUT
+    scene.make("a.txt")
+    scene.scan()
+    done(scene)
+    scene.config = Config()
+    job = scene.scan()
+    assert stages_of(scene) == dict.fromkeys(("schema", "extract", "chunk", "audit"), "done") | {"enrich": "ready"}
+    assert tasks.unfinished(scene.database.reader(), job) == 1
+
+
+def test_switched_off_it_is_waited_for_no_longer(scene: Scene) -> None:
+    scene.make("a.txt")
+    scene.scan()
+    done(scene)
+    scene.database.write_now(lambda c: c.execute("UPDATE tasks SET state = 'ready' WHERE stage = 'enrich'"))
+    scene.finish("pending")
+    scene.config = WITHOUT
+    job = scene.scan()
+    assert "enrich" not in stages_of(scene)
+    assert tasks.unfinished(scene.database.reader(), job) == 0
+    assert [book.status for book in books.every(scene.database.reader())] == ["ok"]
 
 
 def test_files_that_changed_under_us_are_taken_up_again(scene: Scene) -> None:

@@ -11,6 +11,7 @@ from librarian_cli.pipeline.retry import Decision
 from librarian_cli.stages import NEEDS, Saved
 from librarian_cli.store import books, content, files, jobs, tasks
 from librarian_cli.store.tasks import Caps, LeaseLost, Want
+from librarian_cli.text.findings import Findings, Keyphrase
 from tests.support.stored import add_book, candidate
 
 TEXT = "The tide rises.\n"
@@ -20,6 +21,7 @@ PRINTS = settle.Fingerprints(
     done={(stage, "txt"): f"print of {stage}" for stage in NEEDS},
     failed={(stage, "txt"): f"failure of {stage}" for stage in NEEDS},
 )
+FOUND = Findings(3, keyphrases=(Keyphrase("tide", 1),))
 GOOD = AuditReport(0.9, {"text_rebuilt": True}, ())
 BAD = AuditReport(0.0, {"text_rebuilt": True, "fully_indexed": False}, ("gate failed: fully_indexed",))
 COST = Cost(1.5, 1.0)
@@ -67,14 +69,14 @@ def status(connection: sqlite3.Connection, row: int) -> tuple[str, str]:
 
 def test_a_sure_proposal_lets_the_book_go_on(connection: sqlite3.Connection, row: int) -> None:
     assert complete(connection, "schema", proposal(0.9)).promote
-    assert states(connection) == ["done", "ready", "waiting", "waiting"]
+    assert states(connection) == ["done", "ready", "waiting", "waiting", "waiting"]
     assert books.get(connection, row).title == "Tides"
     assert status(connection, row) == ("pending", "")
 
 
 def test_an_unsure_proposal_makes_the_book_wait_for_a_person(connection: sqlite3.Connection, row: int) -> None:
     assert not complete(connection, "schema", proposal(0.5)).promote
-    assert states(connection) == ["done", "waiting", "waiting", "waiting"]
+    assert states(connection) == ["done", "waiting", "waiting", "waiting", "waiting"]
     assert status(connection, row)[0] == "waiting"
     assert books.is_waiting(connection, row)
 
@@ -83,7 +85,7 @@ def test_a_person_who_approves_everything_lets_an_unsure_one_go_on_too(
     connection: sqlite3.Connection, row: int
 ) -> None:
     assert complete(connection, "schema", proposal(0.5), approve=True).promote
-    assert states(connection) == ["done", "ready", "waiting", "waiting"]
+    assert states(connection) == ["done", "ready", "waiting", "waiting", "waiting"]
     assert not books.is_waiting(connection, row)
     assert connection.execute("SELECT decided_by FROM proposals").fetchone() == ("ingest --yes",)
 
@@ -91,13 +93,15 @@ def test_a_person_who_approves_everything_lets_an_unsure_one_go_on_too(
 def test_a_book_ends_ok_with_its_last_stage_and_not_before(connection: sqlite3.Connection, row: int, job: int) -> None:
     complete(connection, "schema", proposal(0.9))
     assert complete(connection, "extract", PARTS).fused == ()
-    assert states(connection) == ["done", "done", "ready", "waiting"]
+    assert states(connection) == ["done", "done", "ready", "waiting", "waiting"]
     complete(connection, "chunk", CHUNKED)
+    assert status(connection, row)[0] == "pending"
+    complete(connection, "enrich", FOUND)
     assert status(connection, row)[0] == "pending"
     complete(connection, "audit", GOOD)
     assert status(connection, row) == ("ok", "")
     book = books.get(connection, row)
-    assert (book.trust_score, book.seconds, content.text(connection, row)) == (0.9, 4 * COST.seconds, TEXT)
+    assert (book.trust_score, book.seconds, content.text(connection, row)) == (0.9, 5 * COST.seconds, TEXT)
     prints = connection.execute("SELECT stage, fingerprint FROM tasks ORDER BY id").fetchall()
     assert prints == [(stage, f"print of {stage}") for stage in NEEDS]
 
@@ -105,7 +109,7 @@ def test_a_book_ends_ok_with_its_last_stage_and_not_before(connection: sqlite3.C
 def test_work_that_came_along_ends_its_stage_too(connection: sqlite3.Connection, row: int) -> None:
     complete(connection, "schema", proposal(0.9))
     assert complete(connection, "extract", (*PARTS, CHUNKED)).fused == ("chunk",)
-    assert states(connection) == ["done", "done", "done", "ready"]
+    assert states(connection) == ["done", "done", "done", "ready", "ready"]
     assert content.text(connection, row) == TEXT
 
 
@@ -113,6 +117,7 @@ def test_warnings_on_the_way_end_in_ok_with_warning(connection: sqlite3.Connecti
     complete(connection, "schema", proposal(0.9))
     warned = Part(0, (PageText(TEXT),), warnings=("encoding-guessed", "repaired"))
     complete(connection, "extract", (warned, CHUNKED))
+    complete(connection, "enrich", FOUND)
     complete(connection, "audit", GOOD)
     assert status(connection, row) == ("ok-with-warning", "encoding-guessed,repaired")
 
@@ -121,7 +126,7 @@ def test_a_book_without_text_fails_and_its_later_stages_are_cancelled(connection
     complete(connection, "schema", proposal(0.9))
     saved = complete(connection, "extract", (Part(0, (PageText(" \n"),)),))
     assert saved.failure is not None
-    assert states(connection) == ["done", "failed", "cancelled", "cancelled"]
+    assert states(connection) == ["done", "failed", "cancelled", "cancelled", "cancelled"]
     assert status(connection, row) == ("failed", "empty")
 
 
@@ -136,6 +141,41 @@ def test_a_gate_that_does_not_hold_fails_the_book_and_keeps_the_evidence(
     assert books.audit(connection, row) == BAD
 
 
+@pytest.mark.parametrize("first", ["enrich", "audit"])
+def test_a_book_that_cannot_be_enriched_is_whole_with_a_warning(
+    connection: sqlite3.Connection, row: int, first: str
+) -> None:
+    complete(connection, "schema", proposal(0.9))
+    complete(connection, "extract", (*PARTS, CHUNKED))
+    for stage in (first, {"enrich": "audit", "audit": "enrich"}[first]):
+        if stage == "audit":
+            complete(connection, "audit", GOOD)
+        else:
+            settle.give_up(connection, claim(connection, stage), Decision("fail", "timeout", ""), PRINTS, COST)
+    assert status(connection, row) == ("ok-with-warning", "no_enrich")
+    assert states(connection) == ["done", "done", "done", "failed", "done"]
+
+
+def test_the_warning_goes_once_it_could_be_enriched(connection: sqlite3.Connection, row: int, job: int) -> None:
+    complete(connection, "schema", proposal(0.9))
+    complete(connection, "extract", (*PARTS, CHUNKED))
+    complete(connection, "audit", GOOD)
+    settle.give_up(connection, claim(connection, "enrich"), Decision("fail", "timeout", ""), PRINTS, COST)
+    tasks.rerun(connection, row, "enrich", (), job)
+    complete(connection, "enrich", FOUND)
+    assert status(connection, row) == ("ok", "")
+
+
+def test_an_agent_ends_with_the_last_stage_that_was_filed(connection: sqlite3.Connection, row: int) -> None:
+    connection.execute("DELETE FROM tasks WHERE stage = 'enrich'")
+    complete(connection, "schema", proposal(0.9))
+    complete(connection, "extract", (*PARTS, CHUNKED))
+    assert [action for (action,) in connection.execute("SELECT action FROM activity ORDER BY id")][-2:] == [
+        "ingestion.completed",
+        "agent.completed",
+    ]
+
+
 def test_a_finish_after_a_take_over_leaves_no_trace(connection: sqlite3.Connection, row: int) -> None:
     complete(connection, "schema", proposal(0.9))
     stale = claim(connection, "extract")
@@ -148,14 +188,14 @@ def test_a_finish_after_a_take_over_leaves_no_trace(connection: sqlite3.Connecti
         settle.give_up(connection, stale, decision, PRINTS, COST)
     assert content.text(connection, row) == ""
     assert status(connection, row) == ("pending", "")
-    assert states(connection) == ["done", "leased", "waiting", "waiting"]
+    assert states(connection) == ["done", "leased", "waiting", "waiting", "waiting"]
 
 
 def test_giving_up_buries_the_task_with_its_reason_and_fingerprint(
     connection: sqlite3.Connection, row: int, job: int
 ) -> None:
     settle.give_up(connection, claim(connection, "schema"), Decision("fail", "crash", "signal 11"), PRINTS, COST)
-    assert states(connection) == ["failed", "cancelled", "cancelled", "cancelled"]
+    assert states(connection) == ["failed", "cancelled", "cancelled", "cancelled", "cancelled"]
     found = connection.execute("SELECT fingerprint, reason, detail FROM tasks ORDER BY id").fetchone()
     assert found == ("failure of schema", "crash", "signal 11")
     assert [(item.outcome, item.reason) for item in files.outcomes(connection, job=job)] == [("failed", "crash")]

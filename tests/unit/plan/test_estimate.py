@@ -5,7 +5,7 @@ import pytest
 from librarian_cli.plan.estimate import DEFAULTS, Estimator
 from librarian_cli.store.timings import Timing
 
-STAGES = ("schema", "extract", "chunk", "audit")
+STAGES = ("schema", "extract", "chunk", "enrich", "audit")
 
 
 def timing(number: int, *, stage: str = "extract", size: int = 1000, seconds: float = 1.0) -> Timing:

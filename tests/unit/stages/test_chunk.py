@@ -62,7 +62,7 @@ def test_a_changed_chunk_size_outdates_chunking_and_what_follows_only() -> None:
     before = fingerprints(Config())
     after = fingerprints(Config(stages=Stages(chunk=ChunkSettings(max_chars=500))))
     changed = {stage for (stage, _), value in before.items() if after[stage, _] != value}
-    assert changed == {"chunk", "audit"}
+    assert changed == {"chunk", "enrich", "audit"}
 
 
 def test_fingerprints_differ_by_stage_and_format_and_are_the_same_every_time() -> None:

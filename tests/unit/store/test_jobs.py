@@ -37,7 +37,7 @@ def start(connection: sqlite3.Connection, priority: str = "medium", owner: str =
 
 def finish_book(connection: sqlite3.Connection, row: int) -> None:
     """End every stage of one book well."""
-    for stage in ("schema", "extract", "chunk", "audit"):
+    for stage in ("schema", "extract", "chunk", "enrich", "audit"):
         for task in claim(connection, stage):
             if task.book_row == row:
                 finish(connection, task)
@@ -110,7 +110,7 @@ def test_adopting_raises_a_priority_and_never_lowers_one(connection: sqlite3.Con
 def test_adopting_leaves_finished_books_alone(connection: sqlite3.Connection) -> None:
     first = start(connection)
     file_book(connection, "a", first)
-    for stage in ("schema", "extract", "chunk", "audit"):
+    for stage in ("schema", "extract", "chunk", "enrich", "audit"):
         pass_stage(connection, stage)
     later = start(connection, "critical")
     see_all(connection, later)
@@ -142,13 +142,13 @@ def test_a_job_says_how_much_of_it_is_over(connection: sqlite3.Connection) -> No
     first, second = claim(connection, "schema")
     finish(connection, first)
     seen.append(jobs.get(connection, job).percent)
-    fail(connection, second)  # with it, the three stages that it will not pass are over
+    fail(connection, second)  # with it, the four stages that it will not pass are over
     seen.append(jobs.get(connection, job).percent)
-    for stage in ("extract", "chunk", "audit"):
+    for stage in ("extract", "chunk", "enrich", "audit"):
         pass_stage(connection, stage)
     found = jobs.get(connection, job)
-    assert [*seen, found.percent] == [0.0, 12.5, 62.5, 100.0]
-    assert (found.books, found.steps, found.steps_ended, found.finished_at) == (2, 8, 8, None)
+    assert [*seen, found.percent] == [0.0, 10.0, 60.0, 100.0]
+    assert (found.books, found.steps, found.steps_ended, found.finished_at) == (2, 10, 10, None)
 
 
 def test_an_unknown_job_is_named(connection: sqlite3.Connection) -> None:
@@ -171,7 +171,7 @@ def test_a_jobs_books_come_with_the_state_of_each_stage(connection: sqlite3.Conn
     assert [(book.id, book.title, book.status) for book in found] == [
         (sha256_of(name), name, "pending") for name in "ab"
     ]
-    others = {"extract": "waiting", "chunk": "waiting", "audit": "waiting"}
+    others = {"extract": "waiting", "chunk": "waiting", "enrich": "waiting", "audit": "waiting"}
     for row, book in enumerate(found, 1):
         assert book.stages == {"schema": "leased" if row == task.book_row else "ready", **others}
 
@@ -193,7 +193,7 @@ def test_a_job_that_nobody_waits_for_is_closed_once_its_work_is_done(
     job = start(connection, owner=owner)
     row = file_book(connection, "a", job)
     if not left:
-        for stage in ("schema", "extract", "chunk", "audit"):
+        for stage in ("schema", "extract", "chunk", "enrich", "audit"):
             pass_stage(connection, stage)
         books.set_status(connection, row, "ok", job)
     jobs.close_unattended(connection)

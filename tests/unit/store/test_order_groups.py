@@ -35,9 +35,11 @@ def test_the_next_book_follows_when_the_one_before_it_has_passed_its_queue(
     assert states(connection, first)["chunk"] == "ready"
     assert ready(connection) == [], "the group is at work in `chunk`"
     pass_stage(connection, "chunk")
+    assert ready(connection) == [], "and in `enrich`"
+    pass_stage(connection, "enrich")
     assert ready(connection) == [second]
-    pass_stage(connection, "extract")
-    pass_stage(connection, "chunk")
+    for stage in ("extract", "chunk", "enrich"):
+        pass_stage(connection, stage)
     assert ready(connection) == [third]
 
 
@@ -67,7 +69,7 @@ def test_a_failed_book_lets_its_group_go_on(connection: sqlite3.Connection, seri
 
 def test_a_book_that_waits_for_a_person_lets_its_group_go_on(connection: sqlite3.Connection, series: list[int]) -> None:
     books.set_status(connection, series[1], "waiting", 1)
-    for stage in ("extract", "chunk"):
+    for stage in ("extract", "chunk", "enrich"):
         pass_stage(connection, stage)
     assert ready(connection) == [series[2]]
 
@@ -88,7 +90,7 @@ def test_a_group_at_work_and_no_group_do_not_advance(connection: sqlite3.Connect
 
 def test_a_rerun_of_extract_takes_its_turn(connection: sqlite3.Connection, series: list[int]) -> None:
     first, second, _, free = series
-    for stage in ("extract", "chunk"):
+    for stage in ("extract", "chunk", "enrich"):
         pass_stage(connection, stage)
     claim(connection, "extract")
     for row in (first, free):
@@ -122,7 +124,7 @@ def test_groups_count_their_books_where_they_are_furthest(connection: sqlite3.Co
     counted = {state: count for _, state, count in order_groups.counts(connection)}
     assert counted == {"failed": 1, "cancelled": 1, "waiting": 1}
     tasks.advance_group(connection, "series", NEEDS)
-    for stage in ("extract", "chunk"):
+    for stage in ("extract", "chunk", "enrich"):
         pass_stage(connection, stage)
     assert ("series", "waiting", 1) not in order_groups.counts(connection), "what is done is not counted"
 

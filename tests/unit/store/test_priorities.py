@@ -50,7 +50,7 @@ def test_low_priority_that_waited_long_goes_before_fresh_high(
 def test_another_priority_moves_a_book_to_its_place_under_it(connection: sqlite3.Connection, level: str) -> None:
     moved = file_at(connection, "moved", "medium", 1.0)
     filed = file_at(connection, "filed", level, 1.0)
-    assert tasks.set_priority(connection, moved, PRIORITIES[level]) == 4
+    assert tasks.set_priority(connection, moved, PRIORITIES[level]) == 5
     keys = [
         connection.execute("SELECT DISTINCT priority, order_key FROM tasks WHERE book = ?", (row,)).fetchall()
         for row in (moved, filed)
@@ -68,8 +68,8 @@ def test_a_raised_book_goes_first_and_a_lowered_one_last(connection: sqlite3.Con
 def test_what_is_finished_has_no_priority_to_change(connection: sqlite3.Connection) -> None:
     row = file_at(connection, "a", "medium")
     pass_stage(connection, "schema")
-    assert tasks.set_priority(connection, row, PRIORITIES["high"]) == 3
-    for stage in ("extract", "chunk", "audit"):
+    assert tasks.set_priority(connection, row, PRIORITIES["high"]) == 4
+    for stage in ("extract", "chunk", "enrich", "audit"):
         pass_stage(connection, stage)
     assert tasks.set_priority(connection, row, PRIORITIES["low"]) == 0
 
@@ -82,6 +82,7 @@ def test_cancelling_ends_all_that_is_not_finished(connection: sqlite3.Connection
         "schema": "done",
         "extract": "cancelled",
         "chunk": "cancelled",
+        "enrich": "cancelled",
         "audit": "cancelled",
     }
     assert tasks.unfinished(connection, 1) == 0
@@ -104,7 +105,7 @@ def test_a_book_that_was_cancelled_and_tried_again_is_not_ended_by_its_first_wor
     row = file_book(connection, "a")
     (stale,) = claim(connection, "schema")
     tasks.cancel(connection, row)
-    assert tasks.rerun(connection, row, "schema", ("extract", "chunk", "audit"), 1)
+    assert tasks.rerun(connection, row, "schema", ("extract", "chunk", "enrich", "audit"), 1)
     (fresh,) = claim(connection, "schema")
     assert tasks.held(connection, "me") == {fresh.id: fresh.token}
     with pytest.raises(LeaseLost):

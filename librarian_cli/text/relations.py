@@ -1,0 +1,85 @@
+"""Which names of a text occur with each other: in the same passages more often than chance has it.
+
+Source: Dunning 1993 (the log-likelihood ratio G2 of a two-by-two table). It says nothing of what the relation is.
+"""
+
+from itertools import islice
+
+import numpy as np
+
+from librarian_cli.text import spans
+from librarian_cli.text import tokens as reading
+from librarian_cli.text.entities import Names
+from librarian_cli.text.findings import Relation, Span
+from librarian_cli.text.sentences import Sentences
+from librarian_cli.text.tokens import Floats, Ints
+
+_LEAST_TOGETHER = 3
+_LEAST_WEIGHT = 3.84
+"""Beyond this, chance alone has it in one case of twenty."""
+_MOST_NAMES = 100
+
+
+def find_relations(
+    names: Names, sentences: Sentences, window_first: Ints, *, most: int, passages: int
+) -> tuple[Relation, ...]:
+    """The strongest relations, strongest first. `window_first` are the first words of the passages."""
+    count = min(len(names.entities), _MOST_NAMES)
+    if count < 2:
+        return ()
+    kept = names.of_mention < count
+    window = np.searchsorted(window_first, names.words[kept], "right") - 1
+    cells = reading.distinct(window * count + names.of_mention[kept])
+    windows, entity = np.divmod(cells, count)
+    alone = np.bincount(entity, minlength=count).astype(np.float64)
+    pairs = _pairs(windows, entity, count)
+    first, second = np.divmod(np.flatnonzero(pairs >= _LEAST_TOGETHER), count)
+    together = pairs[first * count + second].astype(np.float64)
+    weights = _g2(together, alone[first], alone[second], len(reading.distinct(windows)))
+    ranked = (int(i) for i in np.argsort(-weights, kind="stable") if weights[i] > _LEAST_WEIGHT)
+    best = islice((i for i in ranked if not _same(names, int(first[i]), int(second[i]))), most)
+    found = []
+    for place in best:
+        a, b = int(first[place]), int(second[place])
+        shared = np.intersect1d(windows[entity == a], windows[entity == b], assume_unique=True)[:passages]
+        places = spans.pack(_span(int(number), window_first, sentences) for number in shared)
+        found.append(Relation(a, b, int(together[place]), round(float(weights[place]), 1), places))
+    return tuple(found)
+
+
+def _pairs(windows: Ints, entity: Ints, count: int) -> Ints:
+    """In how many windows each two entities meet, at `first * count + second`; first is the lower number."""
+    found = np.zeros(count * count, np.int64)
+    for shift in range(1, count):
+        same = np.flatnonzero(windows[shift:] == windows[:-shift])
+        if not len(same):
+            break
+        found += np.bincount(entity[same] * count + entity[same + shift], minlength=count * count)
+    return found
+
+
+def _same(names: Names, first: int, second: int) -> bool:
+    """Whether one name holds the other: "Mr. Darcy" does not occur with "Darcy"."""
+    one, other = (set(names.entities[number].key.split()) for number in (first, second))
+    return one <= other or other <= one
+
+
+def _g2(together: Floats, first: Floats, second: Floats, total: int) -> Floats:
+    expected = first * second / total
+
+    def part(seen: Floats, expected: Floats) -> Floats:
+        terms: Floats = seen * np.log(np.where(seen > 0, seen, 1) / np.where(seen > 0, expected, 1))
+        return terms
+
+    rest = total - first - second + together
+    found = part(together, expected) + part(rest, total - first - second + expected)
+    found += part(first - together, first - expected) + part(second - together, second - expected)
+    weights: Floats = np.where(together > expected, 2 * found, 0.0)
+    return weights
+
+
+def _span(window: int, window_first: Ints, sentences: Sentences) -> Span:
+    begin = int(np.searchsorted(sentences.first, window_first[window]))
+    after = window_first[window + 1] if window + 1 < len(window_first) else sentences.first[-1]
+    end = int(np.searchsorted(sentences.first, after))
+    return int(sentences.starts[begin]), int(sentences.ends[end - 1])
