@@ -252,7 +252,7 @@ class Coordinator:
             else:
                 self._start(task)
 
-    def _index_ended(self, future: "Future[None]") -> None:
+    def _index_ended(self, future: "Future[int]") -> None:
         self._hungry = True
         self._indexing.conclude(future)
 

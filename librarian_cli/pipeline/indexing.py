@@ -78,18 +78,18 @@ class Indexing:
         """File the task. Returns: False where it waits or runs already, here or in another process."""
         return self._database.write_now(partial(tasks.add_library_task, stage=index.NAME, job=job))
 
-    def start(self, task: Task, ended: Callable[["Future[None]"], None]) -> None:
+    def start(self, task: Task, ended: Callable[["Future[int]"], None]) -> None:
         """Begin; `ended` is called in some thread."""
         self.task = task
         self._thread.submit(self._run, task).add_done_callback(ended)
 
-    def conclude(self, future: "Future[None]") -> None:
+    def conclude(self, future: "Future[int]") -> None:
         """Record how it ended. Raises: EnvironmentFault: the disk or the library failed."""
         task, self.task = self.task, None
         assert task is not None
         self.error = future.exception()
         if self._stopping.is_set() and isinstance(self.error, EndpointError):
-            self.error = None
+            self.error = None  # an answer that we did not wait for
         if isinstance(self.error, EnvironmentFault):
             raise self.error
         try:
@@ -97,8 +97,9 @@ class Indexing:
                 raise self.error
             if self.error is None:
                 self._database.write_now(partial(settle.complete_index, task=task, waits=self._waits))
-                # What it leaves is for the next run.
-                self._not_before = math.inf if self.is_needed else 0.0
+                # Books that came meanwhile are next; what it cannot make is for the next run.
+                made = 0 if future.exception() else future.result()
+                self._not_before = math.inf if not made and self.is_needed else 0.0
             else:
                 self._give_up(task, self.error)
         except tasks.LeaseLost as exc:
@@ -120,11 +121,16 @@ class Indexing:
         """Whether books that lack vectors wait for a model from outside."""
         return embed.aim(self._database.reader(), self._config.embedder) != embedders.BUILT_IN
 
-    def _run(self, task: Task) -> None:
+    def _run(self, task: Task) -> int:
+        """Make what is missing. Returns: how much was made, in books or passages."""
+
         def write(operation: Operation[object]) -> object:
             return self._database.write_now(partial(_write_fenced, task=task, operation=operation))
 
-        if self._waits:
+        aim = embed.aim(self._database.reader(), self._config.embedder)
+        if not aim:
+            return 0  # another process filed it, whose settings name the model
+        if aim != embedders.BUILT_IN:
             advance = partial(self._advance, "passages")
             with embedding.tools(
                 self._config,
@@ -134,19 +140,19 @@ class Indexing:
                 stop=self._stopping,
                 on_open=partial(setattr, self, "_model"),
             ) as tools:
-                embed.bring_up_to_date(self._database, self._config.embedder, tools)
+                made = embed.bring_up_to_date(self._database, self._config.embedder, tools)
             active = vectors.active_basis(self._database.reader())
             index.remove_other_bases(self._folder, active[0] if active else "")
-        else:
-            index.bring_up_to_date(
-                self._database,
-                self._folder,
-                self._config.stages.index,
-                submit=self._submit,
-                write=write,
-                stop=self._stopping,
-                advance=partial(self._advance, "books"),
-            )
+            return made
+        return index.bring_up_to_date(
+            self._database,
+            self._folder,
+            self._config.stages.index,
+            submit=self._submit,
+            write=write,
+            stop=self._stopping,
+            advance=partial(self._advance, "books"),
+        )
 
     def _remind(self) -> None:
         """Say what to do where the settings name another embedder than that of the library's vectors."""

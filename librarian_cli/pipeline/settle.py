@@ -16,18 +16,7 @@ from librarian_cli.models import Candidate, Cost, Task
 from librarian_cli.pipeline import groups
 from librarian_cli.pipeline.retry import Decision
 from librarian_cli.stages import NEEDS, OPTIONAL, QUEUE_STAGES, STAGE_BY_NAME, Saved, dependents
-from librarian_cli.store import (
-    activity,
-    agents,
-    books,
-    embedders,
-    files,
-    order_groups,
-    owners,
-    runs,
-    tasks,
-    vectors,
-)
+from librarian_cli.store import activity, agents, books, embedders, files, order_groups, owners, runs, tasks, vectors
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,8 +90,10 @@ def needed(connection: sqlite3.Connection, settings: EmbedderSettings) -> bool:
     return bool(vectors.books_without(connection, active[0]))
 
 
-def bring_up_to_date(database: Database, settings: EmbedderSettings, tools: Tools) -> None:
+def bring_up_to_date(database: Database, settings: EmbedderSettings, tools: Tools) -> int:
     """Give every chunk its vector of the model that the settings name, and put them in force.
+
+    Returns: how many chunks got one.
 
     Raises: EmbedderError: the model is another than before; what `submit` and `write` raise. What was stored is kept.
     """
@@ -107,6 +109,7 @@ def bring_up_to_date(database: Database, settings: EmbedderSettings, tools: Tool
         tools.advance(done, total)
     if not tools.stop.is_set() and not vectors.missing(connection, basis):
         tools.write(partial(vectors.activate, basis=basis, chunks_at_fit=0))
+    return done
 
 
 def encode(embedder: Embedder, texts: Sequence[str]) -> bytes:

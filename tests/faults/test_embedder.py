@@ -124,3 +124,26 @@ def test_a_watch_takes_up_what_waited_for_a_server_that_was_down(
     server.mood = ""
     wait_until(lambda: outcomes() == {"ok:": BOOKS}, 30.0, lambda: running.err)
     assert in_force(library)[1:] == (BOOKS, 0)
+
+
+def test_a_watch_embeds_what_arrives_while_it_embeds(
+    tree: Path, library: Path, start: Start, server: ModelServer
+) -> None:
+    def arrive() -> None:
+        """While the first batch is asked for, one more book is taken in."""
+        if len(server.requests) == 3:
+            trees.write_text(tree / "late.txt", 77)
+            wait_until(lambda: in_status(library, "ok") == BOOKS + 1, 20.0)
+
+    server.on_request = arrive
+    running = start(
+        "watch", tree, "--settle", "0.2",
+        env=environment(server, concurrency="1", timeout_seconds="60", patience_seconds="60"),
+    )  # fmt: skip
+    wait_until(lambda: len(server.requests) > 3, 30.0, lambda: running.err)
+    wait_until(lambda: in_force(library)[1:] == (BOOKS + 1, 0), 30.0, lambda: running.err)
+
+
+def in_status(library: Path, status: str) -> int:
+    with sqlite3.connect(library / "library.db") as connection:
+        return int(connection.execute("SELECT count(*) FROM books WHERE status = ?", (status,)).fetchone()[0])

@@ -20,7 +20,7 @@ from librarian_cli.errors import EndpointError, UsageError
 from librarian_cli.events import Bus, Notice
 from librarian_cli.pipeline.intake import Request
 from librarian_cli.search import Query
-from librarian_cli.store import embedders, vectors
+from librarian_cli.store import embedders, tasks, vectors
 from tests.support.ingests import Ingested, ingest, open_librarian
 from tests.support.inline import InlinePools
 from tests.support.model_server import DIMENSIONS, ModelServer, serving, vector_of
@@ -469,3 +469,18 @@ def test_passages_without_vectors_are_not_pushed_back_by_those_that_have_some(
     server.mood = ""
     found, _ = asked(library, "oven", **settings_of(server))
     assert found[0] == "An oven,"
+
+
+def test_a_process_whose_settings_name_no_model_leaves_the_vectors_to_others(
+    library: Path, tree: Path, server: ModelServer
+) -> None:
+    take(library, tree, server)
+    kept = stored(library)
+    (tree / "new.txt").write_text("A new book about a comet and its tail.\n" * 30)
+    with sqlite3.connect(library / "library.db", isolation_level=None) as connection:
+        tasks.add_library_task(connection, "index", 1)  # as another process would
+    done = ingest(library, tree, inline=True)
+    assert done.outcomes["new.txt"] == f"ok-with-warning:{embedders.PENDING}"
+    assert stored(library) == kept
+    take(library, tree, server)
+    require_whole(library)
