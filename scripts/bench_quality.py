@@ -10,6 +10,7 @@ from types import ModuleType
 import quality_chapters
 import quality_enrich
 import quality_keyphrases
+import quality_languages
 import quality_search
 from bench_setting import Report
 from quality_figure import Figure
@@ -18,6 +19,7 @@ PARTS: dict[str, ModuleType] = {
     "chapters": quality_chapters,
     "enrich": quality_enrich,
     "keyphrases": quality_keyphrases,
+    "languages": quality_languages,
     "search": quality_search,
 }
 

@@ -36,6 +36,7 @@ COMMANDS = {
     "cancel": "control",
     "retry": "control",
     "prioritise": "control",
+    "maintain": "maintain",
     "check": "library",
     "config": "config",
     "completion": "completion",

@@ -40,6 +40,7 @@ RESULTS: tuple[Words, ...] = (
     ("activity",),
     ("pause",),
     ("resume",),
+    ("maintain", "reembed", "--dry-run"),
     ("check",),
     ("config", "show"),
     ("config", "path"),
@@ -59,6 +60,7 @@ NOTICES: tuple[Words, ...] = (
     ("search", "--mode", "text", "xyzzyplugh"),
     ("books", "--status", "waiting"),
     ("agents", "--status", "running"),
+    ("maintain", "reembed"),
 )
 """Commands that have something to say that is no result."""
 

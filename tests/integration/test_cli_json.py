@@ -65,6 +65,8 @@ COMMANDS: tuple[tuple[str, Command], ...] = (
     ("files", always("files", "--outcome", "failed", "--job", "1")),
     ("remove", on_book("remove")),
     ("status", always("status")),
+    ("maintain-reembed", always("maintain", "reembed")),
+    ("maintain-reembed-plan", always("maintain", "reembed", "--dry-run")),
     ("jobs", always("jobs")),
     ("job", always("jobs", "1")),
     ("runs", always("runs")),
