@@ -243,3 +243,19 @@ def test_items_of_a_list_are_sentences_of_their_own() -> None:
     tokens = reading.read(text, "en")
     starts = sentences.find_sentences(tokens).starts.tolist()
     assert [text[start:].split()[0] for start in starts] == ["Take", "Charts", "Ropes"]
+
+
+def test_who_speaks_in_a_play_is_a_person() -> None:
+    play = (
+        "HALE. I never trust a chart, not even one of Leith.\n\nMARY. Then nobody is trusted in this office.\n\n"
+        "HALE. Bring me the barometer, Mary, and the old tables of the tide.\n\nWARNING: the tide is high.\n\n"
+    )
+    found = names(play * 4)
+    assert (found["Hale"], found["Mary"]) == ("PERSON", "PERSON")
+    assert "Warning" not in found
+
+
+def test_a_summary_says_nothing_twice() -> None:
+    said = cut(TIDES * 5, enrich(TIDES * 5, (), "en").summary)
+    assert said
+    assert len(said) == len(set(said))
