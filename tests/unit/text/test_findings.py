@@ -259,3 +259,14 @@ def test_a_summary_says_nothing_twice() -> None:
     said = cut(TIDES * 5, enrich(TIDES * 5, (), "en").summary)
     assert said
     assert len(said) == len(set(said))
+
+
+def test_a_chapters_title_is_no_part_of_its_first_sentence() -> None:
+    title = "2. Barometers of Leith"
+    text = TIDES * 2 + "\n" + title + "\n" + WEATHER * 3
+    border = 2 * len(TIDES) + 1
+    chapters = (Chapter("Tides", 1, 0, border), Chapter(title, 1, border, len(text)))
+    found = enrich(text, chapters, "en")
+    said = cut(text, (*found.summary, *found.chapters[1].summary))
+    assert any(sentence.startswith("A barometer") for sentence in said)
+    assert not any("Barometers of Leith" in sentence for sentence in said)
