@@ -70,6 +70,7 @@ class EnrichSettings(ProcessSettings):
     enabled: bool = True
     silence_seconds: float = 120.0
     memory_mb: int = 2048
+    max_tasks_per_child: int = 2000
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,8 +73,9 @@ def _between(
     They are only looked for where the caps are near: with thousands of them it takes longer than all else of a claim.
     """
     at_work = agents.at_work(connection)
+    several = [queue for queue, stages in QUEUE_STAGES.items() if len(stages) > 1]
     more = sum(want.count for want in wanted)
-    far = all(at_work.get(QUEUES[queue], 0) + more <= cap for queue, cap in within.queues.items() if queue in QUEUES)
+    far = all(at_work.get(QUEUES[queue], 0) + more <= within.queues.get(queue, within.total) for queue in several)
     if far and sum(at_work.values()) + more <= within.total:
         return {}
     found: dict[str, set[int]] = {}
