@@ -8,6 +8,8 @@ from pathlib import Path
 from types import ModuleType
 
 import quality_chapters
+import quality_enrich
+import quality_keyphrases
 import quality_languages
 import quality_search
 from bench_setting import Report
@@ -15,6 +17,8 @@ from quality_figure import Figure
 
 PARTS: dict[str, ModuleType] = {
     "chapters": quality_chapters,
+    "enrich": quality_enrich,
+    "keyphrases": quality_keyphrases,
     "languages": quality_languages,
     "search": quality_search,
 }

@@ -57,12 +57,16 @@ COMMANDS: tuple[tuple[str, Command], ...] = (
     ("books", always("books", "--status", "waiting")),  # none
     ("show", on_book("show")),
     ("show", lambda library: ("show", failed_book(library))),  # no audit, no chapters
+    ("graph", always("graph", "ewan", "--depth", "2")),
+    ("graph", always("graph", "Alexandria", "-n", "1")),
     ("text", on_book("text")),
     ("text", lambda library: ("text", f"{first_book(library)}:3-40")),
     ("files", always("files")),
     ("files", always("files", "--outcome", "failed", "--job", "1")),
     ("remove", on_book("remove")),
     ("status", always("status")),
+    ("maintain-reembed", always("maintain", "reembed")),
+    ("maintain-reembed-plan", always("maintain", "reembed", "--dry-run")),
     ("jobs", always("jobs")),
     ("job", always("jobs", "1")),
     ("runs", always("runs")),
