@@ -22,6 +22,7 @@ from librarian_cli.text.tokens import Bools, Ints, Tokens
 from librarian_cli.text.wordset import word_set
 
 _LEAST_COUNT, _SURE_COUNT = 2, 5
+_LEAST_SPEECHES = 4
 _MOST_WORDS = 5
 _CONNECTORS = word_set("of de la le von van der du den del della di da d' dos bin ibn af av zu al el")
 _NO_NAMES = word_set(
@@ -38,7 +39,8 @@ _NO_NAMES = word_set(
     "americans germans romans greeks chinese japanese heaven lord almighty providence proceedings journal "
     "abstract conference symposium workshop fall winter spring summer proposition theorem lemma corollary proof remark "
     "definition example examples hence bemerkung beispiel beispiele satz beweis aufgabe abb sei seien ebook ebooks "
-    "uncopyright priority homepage copyright"
+    "uncopyright priority homepage copyright scene act curtain enter exeunt exit warning caution tip important "
+    "answer question see"
 )
 _DETERMINERS = word_set(
     "a an the this that these those my your his her its our their no every each any some der die das den dem des "
@@ -111,7 +113,9 @@ def _runs(tokens: Tokens, sentences: Sentences) -> tuple[Ints, Ints]:
         tokens.upper[1:] & ~tokens.is_stop[tokens.ids[1:]] & (tokens.gaps[1:-1] & reading.MARK == 0), False
     )
     is_part &= ~opens | ((capital > small) | titled)[tokens.ids] | ((small == 0)[tokens.ids] & followed)
-    is_part &= ~_in_headings(tokens, sentences) & ~tokens.is_aside
+    is_part &= ~_in_headings(tokens, sentences)
+    is_part |= _labels(tokens) & ~(tokens.is_stop | nameless)[tokens.ids]
+    is_part &= ~tokens.is_aside
     glued = _glued(tokens)
     joined = np.zeros(count, bool)
     joined[1:] = is_part[1:] & is_part[:-1] & glued[1:]
@@ -128,6 +132,16 @@ def _runs(tokens: Tokens, sentences: Sentences) -> tuple[Ints, Ints]:
     )
     keep = short & ~single
     return first[keep], last[keep]
+
+
+def _labels(tokens: Tokens) -> Bools:
+    """Words in capitals alone at the beginning of a paragraph, before a mark: of a play, who speaks."""
+    gaps = tokens.gaps
+    alone = tokens.shouted & (gaps[:-1] & reading.PARAGRAPH > 0) & (gaps[1:] & reading.MARK > 0)
+    alone &= gaps[1:] & reading.PARAGRAPH == 0
+    often = np.bincount(tokens.ids[alone], minlength=len(tokens.words)) >= _LEAST_SPEECHES
+    found: Bools = alone & often[tokens.ids]
+    return found
 
 
 def _common_nouns(tokens: Tokens, trusted: Bools, capital: Ints, determined: Ints) -> Bools:
@@ -194,6 +208,8 @@ def _group(tokens: Tokens, first: Ints, last: Ints) -> tuple[list[str], Ints]:
     text = tokens.text
     spans = zip(tokens.starts[first].tolist(), tokens.ends[last].tolist(), strict=True)
     shown = [text[start:end] for start, end in spans]
+    label = _labels(tokens)[first].tolist()
+    shown = [name.title() if speaks else name for name, speaks in zip(shown, label, strict=True)]
     shown = [name if name.isalpha() else " ".join(name.split()).replace("’", "'") for name in shown]
     of_run = [numbers.setdefault(name, len(numbers)) for name in shown]
     return list(numbers), np.array(of_run, np.int64)
@@ -217,13 +233,14 @@ def _weigh(
         found: Bools = inside & bare & chosen[tokens.ids[np.clip(places, 0, count - 1)]]
         return found
 
-    says = near(following, bare_after, entity_types.SAYING) | near(before, bare_before, entity_types.SAYING)
+    label = _labels(tokens)[first]
+    says = label | near(following, bare_after, entity_types.SAYING) | near(before, bare_before, entity_types.SAYING)
     acts = near(following, bare_after & (gaps[following] & reading.MARK == 0), entity_types.PERSONAL_VERBS)
     places = near(before, bare_before, entity_types.PLACE_BEFORE)
     opens = _opens(tokens, sentences)
     around = reading.OPEN | reading.STRAIGHT | reading.ITALIC
     titles = (gaps[first] & around > 0) & (gaps[following] & (reading.CLOSE | reading.STRAIGHT | reading.ITALIC) > 0)
-    trusted = ~opens[first] | ((last > first) & ~opens[last])
+    trusted = label | ~opens[first] | ((last > first) & ~opens[last])
     everywhere = np.ones(len(first), bool)
     after_the = near(before, bare_before, _THE)
     facts = (everywhere, trusted, says, acts, places, titles & ~says, after_the)

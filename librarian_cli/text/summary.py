@@ -24,7 +24,7 @@ from librarian_cli.text.wordset import word_set
 _LEAST_CHARS, _MOST_CHARS = 40, 600
 _GOOD_CHARS = (90, 260)
 _CANDIDATES = 12
-_RELEVANCE = 0.7
+_RELEVANCE, _SAME = 0.7, 0.9
 _UNFIT, _SPEECH = 0.3, 0.5
 """What sentences of a passage count that could not stand in a summary, and those that are speech."""
 _PERSONAL = word_set(
@@ -99,6 +99,8 @@ def choose(found: Vectors, scores: Floats, among: Sequence[int], most: int) -> l
     while left and len(chosen) < most:
         best = max(left, key=lambda n: _RELEVANCE * float(scores[n]) - (1 - _RELEVANCE) * repeated[n])
         left.remove(best)
+        if repeated[best] > _SAME:
+            continue
         chosen.append(best)
         for number in left:
             repeated[number] = max(repeated[number], _similarity(cells[best], cells[number]))
