@@ -18,13 +18,13 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from librarian_cli import cite as citing
-from librarian_cli import control, details, embedders, plan, status
+from librarian_cli import control, details, embedders, insights, plan, status
 from librarian_cli.check import CheckResult, check
 from librarian_cli.config import Config
 from librarian_cli.details import BookDetails
 from librarian_cli.embedders.base import signature
 from librarian_cli.events import Bus, Notice, WatchBegan
+from librarian_cli.graph import Graph, graph
 from librarian_cli.hooks import Hooks
 from librarian_cli.models import Book, FileOutcome, Hit
 from librarian_cli.pipeline import ledger
@@ -53,6 +53,7 @@ from librarian_cli.store.jobs import Job, JobBook
 from librarian_cli.store.runs import Run
 
 if TYPE_CHECKING:
+    from librarian_cli.cite import Citation, Verification
     from librarian_cli.pipeline.engine import Engine
     from librarian_cli.pipeline.generating import GenerateResult
     from librarian_cli.pipeline.intake import Request
@@ -203,20 +204,23 @@ class Librarian:
         """
         return self._searcher().similar(name, scope or Scope(), limit)
 
-    def cite(self, name: str) -> citing.Citation:
+    def cite(self, name: str) -> "Citation":
         """A passage `BOOK:start-end`, with where it stands and its hashes. Raises: UsageError: there is none such."""
-        return citing.cite(self._readable(), name)
+        from librarian_cli import cite  # it loads the stages, which no other query needs
 
-    def verify(self, citation: citing.Citation, *, pools: "Pools | None" = None) -> citing.Verification:
+        return cite.cite(self._readable(), name)
+
+    def verify(self, citation: "Citation", *, pools: "Pools | None" = None) -> "Verification":
         """Read the source of a passage again, in a worker, and prove that it stands there.
 
         Raises: BookError: no file of the book is there any more.
         """
+        from librarian_cli import cite
         from librarian_cli.pipeline.pools import Pools
         from librarian_cli.pipeline.reading import read_parts
 
         with closing(pools or Pools(self.config, None)) as used:
-            return citing.verify(self._readable(), citation, self.config, partial(read_parts, used, self.config))
+            return cite.verify(self._readable(), citation, self.config, partial(read_parts, used, self.config))
 
     def books(self, order: str = "title") -> Iterator[BookDetails]:
         """All books, in one of the orders of `store.books.ORDERS`."""
@@ -227,6 +231,15 @@ class Librarian:
         """One book, by its id or the beginning of it. Raises: UsageError: unknown or ambiguous."""
         reader = self._readable()
         return details.read(reader, books.find(reader, prefix))
+
+    def insights(self, prefix: str) -> insights.Insights | None:
+        """What enrichment found in a book; None before it was enriched. Raises: UsageError: unknown or ambiguous."""
+        reader = self._readable()
+        return insights.read(reader, books.find(reader, prefix))
+
+    def graph(self, name: str, *, depth: int = 1, limit: int = 10) -> Graph:
+        """A name, in all books, and what it occurs with. Raises: UsageError: no book has such a name."""
+        return graph(self._readable(), name, depth=depth, limit=limit)
 
     def text(self, prefix: str, *, chapter: int | None = None, page: str | None = None) -> str:
         """A book's text, or that of one chapter (from 1) or page (its label, or number from 1).

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from librarian_cli.app import Librarian
 
 AIMS = {"cran": 0.401, "cisi": 0.400, "med": 0.720}
-MODES = ("hybrid", "text")
+MODES: Mapping[str, Mapping[str, Any]] = {"hybrid": {}, "text": {"mode": "text"}, "hybrid --expand": {"expand": True}}
+"""Ways to search, with what they add to a query."""
 CUTS: Mapping[str, Mapping[str, str]] = {"whole": {"LIBRARIAN_STAGES_CHUNK_MAX_CHARS": "20000"}, "cut": {}}
 """How documents become passages, with the settings that do it."""
 _FIRST = 10
@@ -63,7 +64,7 @@ def _found(librarian: "Librarian", text: str, mode: str) -> list[str]:
     from librarian_cli.search import Query
 
     words = text.replace('"', " ").replace("-", " ")
-    books = librarian.search_books(Query(words, mode=mode, limit=_FIRST))
+    books = librarian.search_books(Query(words, limit=_FIRST, **MODES[mode]))
     return [Path(book.hits[0].path.decode()).stem for book in books]
 
 
@@ -92,8 +93,8 @@ def _passages(folder: Path) -> Iterator[Figure]:
             for mode in MODES
         }
     name = f"search: answer in the first {_BUDGET_CHARS:,} characters"
-    yield Figure(f"{name}, hybrid", values["hybrid"], values["text"] - _MOST_BELOW_WORDS)
-    yield Figure(f"{name}, text", values["text"])
+    for mode, value in values.items():
+        yield Figure(f"{name}, {mode}", value, values["text"] - _MOST_BELOW_WORDS if mode == "hybrid" else None)
 
 
 def _share_of_answer(librarian: "Librarian", book: str, question: Mapping[str, Any], mode: str) -> float:
@@ -102,7 +103,7 @@ def _share_of_answer(librarian: "Librarian", book: str, question: Mapping[str, A
 
     shown: set[int] = set()
     left = _BUDGET_CHARS
-    for hit in librarian.search(Query(question["question"], mode=mode, book=book, limit=20)):
+    for hit in librarian.search(Query(question["question"], book=book, limit=20, **MODES[mode])):
         if hit.end_char - hit.start_char > left:
             break
         left -= hit.end_char - hit.start_char

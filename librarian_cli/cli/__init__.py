@@ -22,6 +22,7 @@ COMMANDS = {
     "cite": "cite",
     "books": "books",
     "show": "books",
+    "graph": "graph",
     "text": "books",
     "files": "books",
     "remove": "books",

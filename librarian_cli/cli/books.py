@@ -45,18 +45,26 @@ def books(settings: Settings, *, sort: str, status: str | None, as_json: bool) -
 
 @click.command()
 @click.argument("book", shell_complete=complete.books)
+@click.option("--full", is_flag=True, help="All names, key passages, and what each chapter says.")
 @json_option
 @pass_settings
-def show(settings: Settings, *, book: str, as_json: bool) -> None:
-    """Show all that is known of BOOK (its id, or the beginning of it)."""
-    from librarian_cli.cli import render
+def show(settings: Settings, *, book: str, full: bool, as_json: bool) -> None:
+    """Show what is known of BOOK (its id, or the beginning of it)."""
+    from librarian_cli.cli import insights, render
 
     with settings.open() as librarian:
-        details = librarian.show(book)
+        details, found = librarian.show(book), librarian.insights(book)
     if as_json:
-        render.document({**_as_json(details), **_details_json(details)})
-    else:
-        _print_details(details)
+        render.document({**_as_json(details), **_details_json(details), "insights": insights.as_json(found)})
+        return
+    _print_details(details)
+    if found and full:
+        insights.print_full(found)
+    elif found:
+        insights.print_short(found)
+    if details.said:
+        _print_said(details.said)
+    _print_chapters(details)
 
 
 @click.command()
@@ -209,8 +217,11 @@ def _print_details(item: "BookDetails") -> None:
     for path in item.paths:
         render.echo(f"  {'path':<11} {render.escape(path)}")
     _print_evidence(item)
-    if item.said:
-        _print_said(item.said)
+
+
+def _print_chapters(item: "BookDetails") -> None:
+    from librarian_cli.cli import render
+
     for number, chapter in enumerate(item.chapters, 1):
         page = item.page_of(chapter.start_char)
         indent = "  " * chapter.level

@@ -66,7 +66,7 @@ class Space:
         """Where the given chunk rows stand; those without a vector are left out."""
         import numpy as np
 
-        wished = np.unique(np.fromiter(rows, self.rows.dtype))
+        wished = np.array(sorted({*rows}), self.rows.dtype)
         places = np.searchsorted(self.rows, wished)  # rows ascend; a chunk may have no vector yet
         found: Rows = places[np.append(self.rows, -1)[places] == wished]
         return found

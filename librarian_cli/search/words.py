@@ -1,10 +1,10 @@
 """Scores of chunks by the words that they hold: BM25 over headings and texts.
 
-terms --those in over a fifth of the chunks go, where rarer ones remain--> FTS5 expression --> row -> score
+terms --the most frequent go, where rarer ones remain--> FTS5 expression --> row -> score
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,8 @@ CANDIDATES = 1000
 COMMON_SHARE = 0.2
 MIN_COMMON_CHUNKS = 5_000
 """What fewer chunks hold is never common: scoring them takes 5 ms, and in a small library every match may matter."""
+MOST_MATCHES = 200_000
+"""Scoring a match takes 2 microseconds, as much again where it was not read lately."""
 
 _DEADLINE_STEP = 1_000_000
 _DEADLINE_STEPS = 200_000_000
@@ -36,17 +38,30 @@ def scores(connection: sqlite3.Connection, parsed: Parsed, allowed: Sequence[Boo
 
 
 def telling(connection: sqlite3.Connection, parsed: Parsed) -> list[Term]:
-    """Drop optional terms that stand in more than `COMMON_SHARE` of all chunks, where rarer ones remain.
+    """Drop the optional terms that tell chunks apart least and cost most of the time, where rarer ones remain.
 
-    They hardly tell chunks apart, and cost most of the time.
+    That is, terms in more than `COMMON_SHARE` of all chunks, and then the most frequent ones that are left, until the
+    rest stand in `MOST_MATCHES` chunks together. What remains keeps its order.
     """
     optional = list(parsed.optional)
-    most = max(MIN_COMMON_CHUNKS, COMMON_SHARE * books.totals(connection)[1])
     if len({*optional, *parsed.required}) < 2:
         return optional
-    common = {term for term in {*optional} if content.count_matching(connection, term.fts) > most}
-    rarer = [term for term in optional if term not in common]
-    return rarer if rarer or parsed.required else optional
+    counts = {term: content.count_matching(connection, term.fts) for term in {*optional}}
+    common = max(MIN_COMMON_CHUNKS, COMMON_SHARE * books.totals(connection)[1])
+    rarer = [term for term in optional if counts[term] <= common]
+    kept = _within_bound(counts, rarer if rarer or parsed.required else optional)
+    return [term for term in optional if term in kept]
+
+
+def _within_bound(counts: Mapping[Term, int], terms: Iterable[Term]) -> set[Term]:
+    kept: set[Term] = set()
+    matches = 0
+    for term in sorted({*terms}, key=lambda item: (counts[item], item.words)):
+        matches += counts[term]
+        if kept and matches > MOST_MATCHES:
+            break
+        kept.add(term)
+    return kept
 
 
 def admitted(

@@ -32,7 +32,7 @@ _MOST_NAMES, _MOST_MENTIONS = 200, 50
 _MOST_RELATIONS, _RELATION_PASSAGES = 100, 3
 _WINDOW_WORDS = 250
 _KEY_PASSAGES, _LEAST_PASSAGE_WORDS = 3, 60
-_TERMS, _LEAST_TERM_COUNT = 20, 5
+_TERMS, _LEAST_TERM_COUNT = 40, 5
 
 
 def enrich(text: str, chapters: Sequence[Chapter], language: str) -> Findings:
@@ -145,6 +145,7 @@ def _terms(tokens: Tokens) -> tuple[Keyphrase, ...]:
     ids = tokens.ids[spots]
     counts = np.bincount(ids, minlength=len(tokens.words))
     lumps: Floats = keyphrases.lumpiness(spots, ids, np.maximum(1, counts), len(tokens))
-    scores = np.where(counts >= _LEAST_TERM_COUNT, lumps * np.sqrt(counts), 0.0)
+    long = np.array([len(word) > 1 for word in tokens.words], bool)
+    scores = np.where((counts >= _LEAST_TERM_COUNT) & long, lumps * np.sqrt(counts), 0.0)
     best = [int(number) for number in np.argsort(-scores, kind="stable")[:_TERMS] if scores[number] > 0]
     return tuple(Keyphrase(tokens.words[number], int(counts[number])) for number in best)

@@ -110,7 +110,9 @@ def _ends_as_place(words: Sequence[str]) -> bool:
 def _shares(item: Evidence, people: set[str], kind: str) -> bool:
     """Whether a name is one of persons known: it holds a word of theirs; a place's must end with one."""
     words = item.name.split()
+    if len(words) > 1 and words[-1] in people and words[-1].lower() not in _PLACE_WORDS:
+        return True
     if kind == "PLACE":
-        return len(words) > 1 and words[-1] in people
+        return False
     family = len(words) == 1 and words[0].endswith("s") and words[0][:-1] in people
     return family or (item.in_place < 0.15 * item.count and any(word in people for word in words))

@@ -26,6 +26,8 @@ RESULTS: tuple[Words, ...] = (
     ("cite", "--verify", "BOOK:3-40"),
     ("books",),
     ("show", "BOOK"),
+    ("show", "BOOK", "--full"),
+    ("graph", "Ewan", "--depth", "2"),
     ("text", "BOOK"),
     ("files",),
     ("remove", "BOOK"),

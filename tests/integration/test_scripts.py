@@ -95,10 +95,32 @@ def test_bench_measures_search_on_judged_collections(tmp_path: Path) -> None:
     ran = run(sys.executable, ROOT / "scripts/bench", "quality", tmp_path, "--part", "search", "--json")
     assert ran.returncode == 0, ran.stderr
     figures = json.loads(ran.stdout)["figures"]
-    assert len(figures) == 6
+    assert len(figures) == 9
     assert set(figures.values()) == {1.0}
 
 
 def write_lines(path: Path, items: list[dict[str, object]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps(item) + "\n" for item in items))
+
+
+@pytest.mark.slow
+def test_bench_times_searches_of_a_library_that_it_makes_of_texts(tmp_path: Path) -> None:
+    (tmp_path / "texts").mkdir()
+    sentences = [f"Paragraph {number} tells of the tide, of lamp {number} and of the king." for number in range(40)]
+    (tmp_path / "texts/a.txt").write_text("\n\n".join(sentences))
+    library = tmp_path / "library"
+    made = ("search", tmp_path / "texts", "--make", "100", "--library", library, "--processes", "2")
+    ran = run(sys.executable, ROOT / "scripts/bench", *made, "--json")
+    assert ran.returncode == 0, ran.stderr
+    found = json.loads(ran.stdout)
+    assert found["passages"] >= 100
+    assert len(found["seconds"]["in one process, hybrid"]) == len(found["seconds"]["in one process, text"]) > 200
+    assert len(found["seconds"]["a process each, hybrid"]) == 2
+    assert run(Path(sys.executable).with_name("librarian"), "--library", library, "check").returncode == 0
+
+
+def test_bench_search_says_what_it_needs() -> None:
+    ran = run(sys.executable, ROOT / "scripts/bench", "search")
+    assert ran.returncode == 1
+    assert "name a folder of books, or a library with --library" in ran.stderr

@@ -12,7 +12,7 @@ from librarian_cli.config import Config
 from librarian_cli.errors import UsageError
 from librarian_cli.models import Chapter, Page
 from librarian_cli.search import MATCH_START, MODES, Query, Searcher, fuse, syntax, words
-from librarian_cli.store import books, jobs
+from librarian_cli.store import books, content, jobs
 from librarian_cli.store.connections import open_read_only
 from tests.support.stored import add_book, make_library, save_text, sha256_of
 
@@ -60,6 +60,11 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def reader(library: Path) -> sqlite3.Connection:
     return open_read_only(library / "library.db")
+
+
+def bench_queries() -> list[str]:
+    lines = (Path(__file__).parents[3] / "scripts/queries.txt").read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if not line.startswith("#")]
 
 
 def searcher(reader: sqlite3.Connection) -> Searcher:
@@ -300,6 +305,30 @@ def test_words_in_many_chunks_are_dropped_where_rarer_ones_remain(
     assert [term.words for term in words.telling(reader, syntax.parse("clock bronze"))] == [("clock",), ("bronze",)]
     assert words.telling(reader, syntax.parse('clock "die uhr"')) == []  # the phrase remains
     assert [term.words for term in words.telling(reader, syntax.parse("clock"))] == [("clock",)]
+
+
+def test_no_more_matches_are_scored_than_a_bound_unless_one_word_alone_has_more(
+    reader: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kept(text: str) -> list[str]:
+        return [term.words[0] for term in words.telling(reader, syntax.parse(text))]
+
+    counts = {word: content.count_matching(reader, f'"{word}"') for word in ("ebb", "uhr", "clock")}
+    assert counts["ebb"] < counts["uhr"] < counts["clock"]
+    monkeypatch.setattr(words, "MOST_MATCHES", counts["ebb"] + counts["uhr"])
+    assert kept("clock ebb uhr ebb") == ["ebb", "uhr", "ebb"]
+    monkeypatch.setattr(words, "MOST_MATCHES", 0)
+    assert kept("clock uhr") == ["uhr"]
+    assert kept("clock clock") == ["clock", "clock"]
+
+
+@pytest.mark.parametrize("text", bench_queries())
+def test_what_the_benchmark_asks_is_answered_or_refused(reader: sqlite3.Connection, text: str) -> None:
+    if any(char.isalnum() for char in text):
+        assert len(ask(reader, Query(text))) <= 10
+    else:
+        with pytest.raises(UsageError):
+            ask(reader, Query(text))
 
 
 def test_expansion_finds_passages_that_speak_of_the_same_without_the_word(tmp_path: Path) -> None:

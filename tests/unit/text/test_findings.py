@@ -3,10 +3,10 @@
 import pytest
 
 from librarian_cli.models import Chapter
-from librarian_cli.text import entities, sentences, spans
+from librarian_cli.text import sentences, spans
 from librarian_cli.text import tokens as reading
 from librarian_cli.text.enrichment import enrich
-from librarian_cli.text.findings import Entity, Findings, Span
+from librarian_cli.text.findings import Entity, Findings, Span, key_of
 
 TIDES = (
     "The rule of twelfths estimates the height of the tide at any hour between low and high water. "
@@ -174,7 +174,7 @@ def test_packed_spans_come_back(found: tuple[Span, ...]) -> None:
     ("name", "key"), [("Mr. Darcy", "mr darcy"), ("O'Brien", "o brien"), ("ÉMILE  Zola", "émile zola")]
 )
 def test_names_are_compared_without_case_and_marks(name: str, key: str) -> None:
-    assert entities.key_of(name) == key
+    assert key_of(name) == key
 
 
 CHINESE = (
