@@ -13,24 +13,38 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from librarian_cli import control, details, plan, status
+from librarian_cli import control, details, embedders, insights, plan, status
 from librarian_cli.check import CheckResult, check
 from librarian_cli.config import Config
 from librarian_cli.details import BookDetails
+from librarian_cli.embedders.base import signature
 from librarian_cli.events import Bus, Notice, WatchBegan
+from librarian_cli.graph import Graph, graph
 from librarian_cli.hooks import Hooks
 from librarian_cli.models import Book, FileOutcome, Hit
 from librarian_cli.pipeline import ledger
 from librarian_cli.pipeline.ledger import IngestResult
 from librarian_cli.search import BookHits, Query, Scope, Searcher, Similar
-from librarian_cli.stages import QUEUES
+from librarian_cli.stages import QUEUES, embed
 from librarian_cli.status import Status
-from librarian_cli.store import activity, agents, books, content, files, jobs, runs, tasks, untouched
+from librarian_cli.store import (
+    activity,
+    agents,
+    books,
+    content,
+    files,
+    generated,
+    jobs,
+    runs,
+    tasks,
+    untouched,
+    vectors,
+)
 from librarian_cli.store.activity import Entry
 from librarian_cli.store.agents import Agent, Totals
 from librarian_cli.store.connections import fault_of
@@ -41,11 +55,22 @@ from librarian_cli.store.runs import Run
 if TYPE_CHECKING:
     from librarian_cli.cite import Citation, Verification
     from librarian_cli.pipeline.engine import Engine
+    from librarian_cli.pipeline.generating import GenerateResult
     from librarian_cli.pipeline.intake import Request
     from librarian_cli.pipeline.pools import Pools
     from librarian_cli.pipeline.shutdown import Shutdown
+    from librarian_cli.plan.vectors import VectorsPlan
 
 _FOLLOW_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class ReembedResult:
+    """The embedder whose vectors are in force after a reembed, and whether that is the one asked for."""
+
+    embedder: str
+    complete: bool
+    seconds: float
 
 
 class Librarian:
@@ -64,6 +89,8 @@ class Librarian:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._search:
+            self._search.close()
         if self._open:
             self._open.close()
         if isinstance(value, sqlite3.Error):
@@ -205,6 +232,15 @@ class Librarian:
         reader = self._readable()
         return details.read(reader, books.find(reader, prefix))
 
+    def insights(self, prefix: str) -> insights.Insights | None:
+        """What enrichment found in a book; None before it was enriched. Raises: UsageError: unknown or ambiguous."""
+        reader = self._readable()
+        return insights.read(reader, books.find(reader, prefix))
+
+    def graph(self, name: str, *, depth: int = 1, limit: int = 10) -> Graph:
+        """A name, in all books, and what it occurs with. Raises: UsageError: no book has such a name."""
+        return graph(self._readable(), name, depth=depth, limit=limit)
+
     def text(self, prefix: str, *, chapter: int | None = None, page: str | None = None) -> str:
         """A book's text, or that of one chapter (from 1) or page (its label, or number from 1).
 
@@ -313,6 +349,52 @@ class Librarian:
         """Give unfinished books another priority. Returns: those that had unfinished work."""
         return control.prioritise(self._writable(), targets, level)
 
+    def plan_reembed(self) -> "VectorsPlan":
+        """Tell what `reembed` would take, and change nothing. Raises: UsageError, EmbedderError: the settings."""
+        from librarian_cli.plan.vectors import make
+
+        return make(self._readable(), self.config)
+
+    def reembed(self, *, shutdown: "Shutdown | None" = None) -> ReembedResult:
+        """Give the library the vectors of the embedder that the settings name, those in force serving until then.
+
+        Raises: UsageError, EmbedderError, EndpointError: it cannot be opened or asked; what was made is kept.
+        """
+        from librarian_cli.pipeline.shutdown import Shutdown
+
+        started = time.monotonic()
+        shutdown = shutdown or Shutdown()
+        embedders.check(self.config.embedder)
+        self._writable().write_now(partial(vectors.set_target, signature=signature(self.config.embedder)))
+        with self._at_work("reembed") as engine:
+            job = self._open_job("reembed", engine.owner.name, "medium")
+            engine.renew_vectors(job, shutdown)
+            error = engine.coordinator.index_error
+            self._close_job(job, started, interrupted=bool(shutdown.level or error))
+        if error:
+            raise error
+        reader = self._writable().reader()
+        complete = not embed.needed(reader, self.config.embedder)
+        return ReembedResult(embed.name_in_force(reader), complete, time.monotonic() - started)
+
+    def generate(self, prefixes: Sequence[str] = (), *, shutdown: "Shutdown | None" = None) -> "GenerateResult":
+        """Let the language model of the settings describe books: these, or all that it has not described yet.
+
+        Raises: UsageError: the settings name none, or there is no such book.
+        """
+        from librarian_cli.llm import TASK, Llm
+        from librarian_cli.pipeline import generating
+
+        database = self._writable()
+        reader = database.reader()
+        named = [books.find(reader, prefix).row for prefix in prefixes]
+        chosen = named or generated.books_without(reader, self.config.llm.model, TASK)
+        llm = Llm(self.config.llm, threading.Event())
+        if shutdown:
+            shutdown.on_change(llm.end)
+        with closing(llm.endpoint):
+            return generating.generate(database, self.config.llm, self.bus, llm=llm, chosen=chosen)
+
     def check(self, *, read_data: bool = False) -> CheckResult:
         """Verify the library: the file, its full-text index, its vectors, and with `read_data` every text's hash."""
         return check(self._writable(), read_data=read_data)
@@ -335,7 +417,12 @@ class Librarian:
         return details.facts(self._writable().reader(), book)
 
     def _at_work(
-        self, command: str, request: "Request", *, jobs: int | None = None, pools: "Pools | None" = None
+        self,
+        command: str,
+        request: "Request | None" = None,
+        *,
+        jobs: int | None = None,
+        pools: "Pools | None" = None,
     ) -> "AbstractContextManager[Engine]":
         from librarian_cli.pipeline.engine import at_work
 
@@ -345,7 +432,7 @@ class Librarian:
             self.bus,
             folder=self._folder,
             command=command,
-            approve=request.approve,
+            approve=request is not None and request.approve,
             jobs=jobs,
             pools=pools,
         )
@@ -375,7 +462,9 @@ class Librarian:
     def _searcher(self) -> Searcher:
         reader = self._readable()
         if self._search is None or self._search.connection is not reader:
-            self._search = Searcher(reader, self._folder / "basis", self.config.search.vector_weight)
+            self._search = Searcher(
+                reader, self._folder / "basis", self.config, lambda text: self.bus.publish(Notice(text))
+            )
         return self._search
 
     def _readable(self) -> sqlite3.Connection:

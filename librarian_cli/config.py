@@ -28,6 +28,7 @@ Count = int | str
 """A count, or "auto"."""
 
 QUEUES = ("schema", "ingestion", "trust_audit")
+EMBEDDERS = ("lsa", "openai", "model2vec", "sentence-transformers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +193,55 @@ class SearchSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class EndpointSettings:
+    """The server of a model: where it is, what it may be sent, and how patient we are with it.
+
+    Rates and the price are 0 where there is none. No key stands here, only where it is found.
+    """
+
+    url: str = ""
+    model: str = ""
+    api_key_env: str = ""
+    api_key_file: str = ""
+    allow_remote: bool = False
+    timeout_seconds: float = 60.0
+    """For one answer."""
+    patience_seconds: float = 30.0
+    """For one request with all its tries."""
+    concurrency: int = 4
+    requests_per_minute: float = 0.0
+    tokens_per_minute: float = 0.0
+    price_per_million_tokens: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedderSettings(EndpointSettings):
+    """What makes the vectors: the built-in one, or a model from outside."""
+
+    kind: str = "lsa"
+    dimensions: Count = "auto"
+    batch_size: int = 32
+    document_prefix: str = ""
+    query_prefix: str = ""
+    query_timeout_seconds: float = 2.0
+    recheck_seconds: float = 300.0
+    """How long a watch waits before it asks again a server that was down."""
+    vector_weight: float = 0.5
+    """The share of a model's cosine in a hybrid search."""
+
+
+@dataclass(frozen=True, slots=True)
+class LlmSettings(EndpointSettings):
+    """The language model that describes books when it is asked to; none by default."""
+
+    timeout_seconds: float = 300.0
+    patience_seconds: float = 300.0
+    concurrency: int = 1
+    max_input_chars: int = 12_000
+    """Of a book that are sent, spread over all of it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """All settings of one run."""
 
@@ -202,6 +252,8 @@ class Config:
     limits: Limits = field(default_factory=Limits)
     read: ReadLimits = field(default_factory=ReadLimits)
     search: SearchSettings = field(default_factory=SearchSettings)
+    embedder: EmbedderSettings = field(default_factory=EmbedderSettings)
+    llm: LlmSettings = field(default_factory=LlmSettings)
     history: HistorySettings = field(default_factory=HistorySettings)
     hooks: HookSettings = field(default_factory=HookSettings)
     log: LogSettings = field(default_factory=LogSettings)
@@ -369,7 +421,8 @@ def _rule_of(key: str, default: Any) -> _Rule:
     if key in _SHARES:
         return _Rule(lambda value: _is_number(value) and 0 <= value <= 1, "a number from 0 to 1")
     if default == "auto":
-        return _Rule(lambda value: value == "auto" or (_is_int(value) and 1 <= value <= 1024), '"auto" or 1 to 1024')
+        most = _MOST.get(key, 1024)
+        return _Rule(lambda value: value == "auto" or (_is_int(value) and 1 <= value <= most), f'"auto" or 1 to {most}')
     return _TYPES[type(default)]
 
 
@@ -387,8 +440,10 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "limits.profile": ("auto", "gentle"),
     "limits.prefer": ("begun", *QUEUES),
     "ingest.order_groups": ("none", "folder", "author"),
+    "embedder.kind": EMBEDDERS,
 }
-_SHARES = frozenset({"ingest.approve_confidence", "search.vector_weight"})
+_MOST: Mapping[str, int] = {"embedder.dimensions": 8192}
+_SHARES = frozenset({"ingest.approve_confidence", "search.vector_weight", "embedder.vector_weight"})
 _TYPES: Mapping[type, _Rule] = {
     bool: _Rule(lambda value: isinstance(value, bool), "true or false"),
     int: _Rule(lambda value: _is_int(value) and value > 0, "a whole number above 0"),

@@ -29,6 +29,24 @@ class LibraryLocked(EnvironmentFault):
     retryable = True
 
 
+class EmbedderError(LibrarianError):
+    """A model for vectors cannot be used: not installed, not there, or other than it was."""
+
+    exit_code = 4
+
+
+class EndpointError(LibrarianError):
+    """The server of a model refuses, and will refuse the same again: a wrong address, key, name or request."""
+
+    exit_code = 4
+
+
+class EndpointDown(EndpointError):
+    """The server of a model does not answer as it should for now: later it may."""
+
+    retryable = True
+
+
 class BookError(LibrarianError):
     """One book cannot be taken in; `reason` is the short word shown as `failed:<reason>`.
 

@@ -50,6 +50,15 @@ class StageEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class VectorsAdvanced:
+    """The library's vectors are so far: `done` of `total` units (books, or passages) that lacked them."""
+
+    done: int
+    total: int
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
 class WatchBegan:
     """From now on a change below these folders is noticed."""
 
@@ -82,7 +91,17 @@ class RunEnded:
     interrupted: bool
 
 
-Event = FilesFound | StagePlanned | StageAdvanced | StageEnded | WatchBegan | Notice | FileRefused | RunEnded
+Event = (
+    FilesFound
+    | StagePlanned
+    | StageAdvanced
+    | StageEnded
+    | VectorsAdvanced
+    | WatchBegan
+    | Notice
+    | FileRefused
+    | RunEnded
+)
 Subscriber = Callable[[Event], None]
 
 

@@ -1,4 +1,5 @@
-"""Progress bars on standard error, fed by events only: one per stage and a total. A watch's next run begins them anew.
+"""Progress bars on standard error, fed by events only: one per stage, one for the vectors, and a total. A watch's next
+run begins them anew.
 
 events (any thread) --> Progress --> tqdm
 """
@@ -9,7 +10,17 @@ import threading
 from types import TracebackType
 from typing import Any, Self
 
-from librarian_cli.events import Bus, Event, FilesFound, Notice, RunEnded, StageAdvanced, StageEnded, StagePlanned
+from librarian_cli.events import (
+    Bus,
+    Event,
+    FilesFound,
+    Notice,
+    RunEnded,
+    StageAdvanced,
+    StageEnded,
+    StagePlanned,
+    VectorsAdvanced,
+)
 
 _STAGES = ("schema", "extract", "chunk", "enrich", "audit")
 _BESIDE = ("enrich",)
@@ -33,7 +44,7 @@ class Progress:
         if self._shown:
             from tqdm import tqdm  # a run under cron shows no bars and need not load them
 
-            names = (*_STAGES, "total")
+            names = (*_STAGES, "vectors", "total")
             known_size = shutil.get_terminal_size((0, 0)).columns > 0  # under `docker run -t` or expect it is not
             self._bars = {
                 name: tqdm(
@@ -91,6 +102,12 @@ class Progress:
             self._ended(event, total)
         elif isinstance(event, StageAdvanced):
             self._bars[event.stage].update(0)
+        elif isinstance(event, VectorsAdvanced):
+            bar = self._bars["vectors"]
+            bar.unit, bar.total = event.unit, event.total
+            bar.update(event.done - bar.n)
+            if event.done == event.total:
+                bar.refresh()  # the run may end before the next step would draw it
 
     def _begin_anew(self) -> None:
         self._run_is_over, self._megabytes = False, 0.0

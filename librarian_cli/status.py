@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from librarian_cli import capacity
 from librarian_cli.config import Config
 from librarian_cli.models import OUTCOMES
-from librarian_cli.stages import QUEUES, STAGE_BY_NAME
-from librarian_cli.store import activity, books, files, order_groups, owners, pauses, tasks
+from librarian_cli.stages import QUEUES, STAGE_BY_NAME, embed
+from librarian_cli.store import activity, books, embedders, files, order_groups, owners, pauses, tasks, vectors
 from librarian_cli.store.owners import Owner, Worker
 
 RATE_SECONDS = 60.0
@@ -27,6 +27,39 @@ class Group:
     def health(self) -> str:
         """Whether any of its books failed for good."""
         return "failing" if self.failed else "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What one server was asked for one model since the library was made, without queries.
+
+    `cost` is by the price in the settings, 0 for a model that they do not name.
+    """
+
+    host: str
+    model: str
+    calls: int
+    failures: int
+    limited: int
+    tokens: int
+    cost: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """Whose vectors searches use ("" for none), whose the settings want, and how many books have and lack them.
+
+    `changing`: the library is on its way to those that are wanted. `problem`: why they could not be made lately.
+    """
+
+    embedder: str
+    wanted: str
+    changing: bool
+    books: int
+    missing: int
+    problem: str
+    endpoints: tuple[Endpoint, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +84,7 @@ class Status:
     books: int
     chunks: int
     text_bytes: int
+    vectors: Vectors
 
     @property
     def workers(self) -> tuple[Worker, ...]:
@@ -77,6 +111,7 @@ def read(reader: sqlite3.Connection, config: Config, is_alive: Callable[[str], b
         round(size / 1e6 / RATE_SECONDS, 2),
         totals(files.reason_counts(reader)),
         *books.totals(reader),
+        _vectors(reader, config),
     )
 
 
@@ -94,6 +129,35 @@ def _counts(reader: sqlite3.Connection) -> tuple[dict[str, int], dict[str, int]]
             queues[queue] += count if state == "ready" else 0
             active[QUEUES[queue]] += count if state == "leased" else 0
     return queues, active
+
+
+def _vectors(reader: sqlite3.Connection, config: Config) -> Vectors:
+    active = vectors.active_basis(reader)
+    missing = len(vectors.books_without(reader, active[0] if active else ""))
+    asked = embedders.usage(reader)
+    prices = {item.model: item.price_per_million_tokens / 1e6 for item in (config.llm, config.embedder)}
+    return Vectors(
+        embed.name_in_force(reader) if active else "",
+        embed.name(config.embedder),
+        bool(vectors.target(reader)),
+        books.totals(reader)[0] - missing,
+        missing,
+        next((item.last_error for item in asked if item.model == config.embedder.model), ""),
+        tuple(
+            Endpoint(
+                item.host,
+                item.model,
+                item.calls,
+                item.failures,
+                item.limited,
+                item.tokens,
+                round(item.tokens * prices.get(item.model, 0.0), 6),
+                round(item.seconds, 3),
+            )
+            for item in asked
+            if item.calls
+        ),
+    )
 
 
 def _word(living: tuple[Owner, ...], paused: tuple[str, ...]) -> str:

@@ -8,11 +8,20 @@ from pathlib import Path
 from types import ModuleType
 
 import quality_chapters
+import quality_enrich
+import quality_keyphrases
+import quality_languages
 import quality_search
 from bench_setting import Report
 from quality_figure import Figure
 
-PARTS: dict[str, ModuleType] = {"chapters": quality_chapters, "search": quality_search}
+PARTS: dict[str, ModuleType] = {
+    "chapters": quality_chapters,
+    "enrich": quality_enrich,
+    "keyphrases": quality_keyphrases,
+    "languages": quality_languages,
+    "search": quality_search,
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

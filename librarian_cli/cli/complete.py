@@ -22,6 +22,7 @@ _ID_CHARS = 12
 _HELP_CHARS = 60
 _MOST_BOOKS = 200
 _MOST_JOBS = 50
+_MOST_NAMES = 50
 
 
 def books(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
@@ -31,6 +32,16 @@ def books(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
     def find(reader: "sqlite3.Connection") -> Iterable[tuple[str, str]]:
         chars = max(_ID_CHARS, len(incomplete))
         return ((book.id[:chars], book.title) for book in stored.beginning(reader, incomplete, _MOST_BOOKS))
+
+    return _offer(ctx, find)
+
+
+def entities(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+    """Names that are known of books."""
+    from librarian_cli.store import enrichment
+
+    def find(reader: "sqlite3.Connection") -> Iterable[tuple[str, str]]:
+        return ((name, f"{count} times") for name, count in enrichment.names_from(reader, incomplete, _MOST_NAMES))
 
     return _offer(ctx, find)
 

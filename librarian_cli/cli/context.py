@@ -30,7 +30,7 @@ class Settings:
         """Load the configuration with these flags on top, and open the library."""
         from librarian_cli.app import Librarian
 
-        return Librarian(self.load(flags), bus=bus)
+        return Librarian(self.load(flags), bus=bus or _bus_of_notices())
 
     def load(self, flags: Mapping[str, Any] | None = None) -> "Config":
         """Load the configuration with these flags on top, and let the log go to standard error."""
@@ -61,6 +61,16 @@ def _override(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     ctx.find_root().params[param.name] = value
     if settings := ctx.find_object(Settings):  # none while a shell asks for completions
         ctx.obj = replace(settings, **{param.name: value})
+
+
+def _bus_of_notices() -> "Bus":
+    """What commands without bars of their own listen to: a person hears of fallbacks and waits."""
+    from librarian_cli.cli import render
+    from librarian_cli.events import Bus, Notice
+
+    bus = Bus()
+    bus.subscribe(lambda event: render.notice(render.escape(event.text)) if isinstance(event, Notice) else None)
+    return bus
 
 
 pass_settings = click.make_pass_decorator(Settings)

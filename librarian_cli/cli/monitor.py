@@ -134,6 +134,7 @@ def _print_status_json(now: "Status") -> None:
             "rate": {"books_per_minute": now.books_per_minute, "megabytes_per_second": now.megabytes_per_second},
             "workers": [asdict(worker) for worker in now.workers],
             "groups": [{**asdict(group), "health": group.health} for group in now.groups],
+            "vectors": asdict(now.vectors),
         }
     )
 
@@ -160,6 +161,37 @@ def _print_status(now: "Status") -> None:
     ended = ", ".join(f"{count} {word}" for word, count in now.outcomes.items() if count)
     render.echo(f"files: {ended or 'none seen'}")
     render.echo(f"library: {now.books} books, {now.chunks:,} passages, {render.size(now.text_bytes)} of text")
+    _print_vectors(now)
+
+
+def _print_vectors(now: "Status") -> None:
+    """The line of the vectors, and more where a model from outside makes them."""
+    from librarian_cli.cli import render
+
+    found = now.vectors
+    lacking = f", {found.missing} books lack them" if found.missing else ""
+    render.echo(f"vectors: {render.escape(found.embedder or 'none yet')}{lacking}")
+    if found.changing:
+        render.echo(f"changing to {render.escape(found.wanted)}; `librarian maintain reembed` goes on with it")
+    elif found.embedder not in ("", found.wanted):
+        render.echo(f"the settings want {render.escape(found.wanted)}; `librarian maintain reembed` changes to it")
+    if found.problem:
+        render.echo(f"problem: {render.escape(found.problem)}")
+    rows = [
+        (
+            render.escape(item.host),
+            render.escape(item.model),
+            f"{item.calls:,}",
+            f"{item.failures:,}",
+            f"{item.limited:,}",
+            f"{item.tokens:,}",
+            f"{item.cost:,.2f}",
+        )
+        for item in found.endpoints
+    ]
+    if rows:
+        header = ("ENDPOINT", "MODEL", "CALLS", "FAILED", "LIMITED", "TOKENS", "COST")
+        render.echo(render.table(rows, header, right=(2, 3, 4, 5, 6)))
 
 
 def _print_workers(now: "Status") -> None:

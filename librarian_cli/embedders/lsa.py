@@ -1,11 +1,11 @@
 """The built-in vectors: latent semantic analysis of terms, fitted on the library's own text.
 
-Owns: fitting a basis, turning texts and queries into vectors, comparing them.
+Owns: fitting a basis, turning texts and queries into vectors.
 Must not know: where texts come from, nor how similarities are mixed with other scores.
 
     fit:      texts -> counts -> vocabulary, idf -> sparse rows X -> randomised SVD -> Basis
-    project:  texts -> counts -> log tf x idf -> times components -> unit length -> int8 codes + one scale
-    search:   query -> float vector; similarities = codes @ query x scale, exact
+    project:  texts -> counts -> log tf x idf -> times components -> unit length -> codes (codes.py)
+    search:   query -> float vector, for codes.similarities
 
 The same texts in the same order give a byte-identical basis on one machine with one number of BLAS threads.
 On other machines the vocabulary and idf are equal, while components may differ by float rounding (BLAS kernels
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from librarian_cli.embedders import lsa_basis
+from librarian_cli.embedders import codes, lsa_basis
 from librarian_cli.text import terms
 
 DIMENSIONS = 128
@@ -40,43 +40,6 @@ Basis = lsa_basis.Basis
 
 _Floats = npt.NDArray[np.float32]
 _Doubles = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Vectors:
-    """Rows of unit length as int8 codes (n, dimensions) and float32 scales (n,): codes x scale is the row.
-
-    A text without known terms has a row of zeros and a scale of 0.
-    """
-
-    codes: npt.NDArray[np.int8]
-    scales: _Floats
-
-    def __len__(self) -> int:
-        return len(self.scales)
-
-    def to_bytes(self) -> bytes:
-        """Pack all scales (little-endian), then all codes: dimensions + 4 bytes a row."""
-        return self.scales.astype("<f4").tobytes() + self.codes.tobytes()
-
-    @classmethod
-    def from_bytes(cls, blob: bytes, *, dimensions: int = DIMENSIONS) -> "Vectors":
-        """Unpack without copying; the arrays are read-only.
-
-        Raises: ValueError: the length is no multiple of a row.
-        """
-        count, rest = divmod(len(blob), dimensions + 4)
-        if rest:
-            raise ValueError(f"{len(blob)} bytes are no rows of {dimensions + 4} bytes")
-        scales = np.frombuffer(blob, "<f4", count)
-        return cls(np.frombuffer(blob, np.int8, -1, 4 * count).reshape(count, dimensions), scales)
-
-    @classmethod
-    def join(cls, parts: "Sequence[Vectors]", *, dimensions: int = DIMENSIONS) -> "Vectors":
-        """Put the rows of several one after the other."""
-        codes = [np.empty((0, dimensions), np.int8), *(part.codes for part in parts)]
-        scales = [np.empty(0, np.float32), *(part.scales for part in parts)]
-        return cls(np.concatenate(codes), np.concatenate(scales))
 
 
 def fit(texts: Sequence[str], *, dimensions: int = DIMENSIONS, seed: int = _SEED) -> Basis:
@@ -106,19 +69,19 @@ class Projector:
         self._weighted = basis.components.astype(np.float32)
         self._weighted *= basis.idf[:, np.newaxis]
 
-    def project(self, texts: Sequence[str]) -> Vectors:
+    def project(self, texts: Sequence[str]) -> codes.Vectors:
         """Project texts, in order."""
         parts = [self._project_batch(batch) for batch in _batches(texts)]
-        return Vectors.join(parts, dimensions=self._weighted.shape[1])
+        return codes.Vectors.join(parts, dimensions=self._weighted.shape[1])
 
-    def _project_batch(self, texts: Sequence[str]) -> Vectors:
+    def _project_batch(self, texts: Sequence[str]) -> codes.Vectors:
         counts = terms.count_terms(texts, self._lexicon)
         # Rows end at unit length, so the length of the tf-idf rows need not be known.
         rows = _Rows(counts.indptr, counts.ids, _log_tf(counts.counts))
-        return _quantise(rows.times(self._weighted))
+        return codes.quantise(rows.times(self._weighted))
 
 
-def project(basis: Basis, texts: Sequence[str]) -> Vectors:
+def project(basis: Basis, texts: Sequence[str]) -> codes.Vectors:
     """Project texts on a basis, in order. For many calls keep a Projector: making one takes about 50 ms."""
     return Projector(basis).project(texts)
 
@@ -132,19 +95,6 @@ def query_vector(basis: Basis, text: str) -> _Floats:
     vector = weights @ basis.components[rows[known]].astype(np.float32)
     length = float(np.linalg.norm(vector))
     return np.asarray(vector / length if length else vector, np.float32)
-
-
-def similarities(vectors: Vectors, query: _Floats) -> _Floats:
-    """Compute the cosine of every row with a query of unit length; exact, by blocks that fit the cache."""
-    result = np.empty(len(vectors), np.float32)
-    block = np.empty((_BLOCK_ROWS, vectors.codes.shape[1]), np.float32)
-    for start in range(0, len(vectors), _BLOCK_ROWS):
-        codes = vectors.codes[start : start + _BLOCK_ROWS]
-        rows = block[: len(codes)]
-        rows[:] = codes
-        np.dot(rows, query, out=result[start : start + len(codes)])
-    result *= vectors.scales
-    return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,12 +223,3 @@ def _eigen(matrix: _Floats) -> tuple[_Doubles, _Doubles]:
     real = values > _RANK_TOLERANCE * values.max(initial=0)
     vectors = vectors[:, real]
     return values[real], vectors * np.where(vectors.sum(axis=0) < 0, -1, 1)
-
-
-def _quantise(rows: _Floats) -> Vectors:
-    """Scale rows to unit length and round them to int8."""
-    lengths = np.linalg.norm(rows, axis=1)
-    peaks = np.abs(rows).max(axis=1, initial=0)
-    codes = np.rint(rows * (127 / np.maximum(peaks, np.float32(1e-30)))[:, np.newaxis]).astype(np.int8)
-    scales = peaks / (127 * np.maximum(lengths, np.float32(1e-30)))
-    return Vectors(codes, scales.astype(np.float32))

@@ -8,22 +8,29 @@ from librarian_cli import capacity
 from librarian_cli.config import Config
 from librarian_cli.models import Task
 from librarian_cli.pipeline.execution import Execution
-from librarian_cli.stages import QUEUE_STAGES, QUEUES, STAGE_BY_NAME, STAGES
+from librarian_cli.stages import OPTIONAL, QUEUE_STAGES, QUEUES, STAGE_BY_NAME, STAGES
 from librarian_cli.store import activity, agents, pauses, tasks
 
 _AHEAD_SECONDS = 2.0
 _AHEAD_CALLS = 16
 """What is claimed for each slot beforehand, at most: longer than a commit of much text takes."""
+_TO_SEARCHABLE = ("schema", "extract", "chunk")
+"""Stages that a book passes before it can be searched."""
 
 
 def wants(executions: Collection[Execution], slots: Mapping[str, int], prefer: str) -> list[tasks.Want]:
-    """What the slots can take: the preferred queue first, then later stages, so that what is begun ends."""
+    """What the slots can take: the preferred queue first, then later stages, so that what is begun ends.
+
+    While books wait to be searchable, what they can do without gets one worker, that has no work beforehand.
+    """
     found = []
+    is_reading = any(item.calls_left and item.stage.name in _TO_SEARCHABLE for item in executions)
     later_first = STAGES[::-1]
     for stage in sorted(later_first, key=lambda stage: stage.queue != prefer):
         waiting = [item for item in executions if item.calls_left and item.stage is stage]
         seconds = _AHEAD_SECONDS * slots[stage.pool] - sum(item.seconds_left for item in waiting)
-        room = _AHEAD_CALLS * slots[stage.pool] - sum(item.calls_left for item in waiting)
+        ahead = 1 if stage.name in OPTIONAL and is_reading else _AHEAD_CALLS * slots[stage.pool]
+        room = ahead - sum(item.calls_left for item in waiting)
         if room > 0 and seconds > 0:
             found.append(tasks.Want(stage.name, stage.queue, room, seconds))
     return found

@@ -90,10 +90,21 @@ class Coordinator:
         if again:
             self._indexing.forgive()
         if not self._indexing.is_needed:
+            self._indexing.mark_unreachable()
             return False
         # Where it is paused or another's, the next look is soon enough.
         self._hungry = self._indexing.file(job) or self._hungry
         return True
+
+    @property
+    def index_is_due_again(self) -> bool:
+        """Whether a model that could not be asked for vectors may be asked again."""
+        return self._indexing.is_due_again
+
+    @property
+    def index_error(self) -> BaseException | None:
+        """Why the library's own task failed when it last ran here."""
+        return self._indexing.error
 
     def run(self, owner: Owner, shutdown: Shutdown, reached: Goal) -> None:
         """Run tasks until a goal is reached, or until a shutdown.

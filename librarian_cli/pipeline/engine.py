@@ -50,6 +50,14 @@ class Engine:
                 changed, coordinator.changed = coordinator.changed, []
                 self._until_done(job, scanner.submit(intake.rescan, changed), shutdown)
 
+    def renew_vectors(self, job: int, shutdown: Shutdown) -> None:
+        """Work until the library's vectors are up to date, or cannot be for now."""
+
+        def reached(idle: bool) -> bool:  # the coordinator's question
+            return idle and not self.coordinator.file_index(job)
+
+        self.coordinator.run(self.owner, shutdown, reached)
+
     def _until_done(self, job: int, scan: "Future[None]", shutdown: Shutdown) -> None:
         reader = self.database.reader()
 

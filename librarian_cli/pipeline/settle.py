@@ -16,7 +16,7 @@ from librarian_cli.models import Candidate, Cost, Task
 from librarian_cli.pipeline import groups
 from librarian_cli.pipeline.retry import Decision
 from librarian_cli.stages import NEEDS, OPTIONAL, QUEUE_STAGES, STAGE_BY_NAME, Saved, dependents
-from librarian_cli.store import activity, agents, books, files, order_groups, owners, runs, tasks
+from librarian_cli.store import activity, agents, books, embedders, files, order_groups, owners, runs, tasks, vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +107,20 @@ def retry_later(connection: sqlite3.Connection, task: Task, decision: Decision, 
     )
 
 
-def complete_index(connection: sqlite3.Connection, task: Task) -> None:
-    """End the library's index task. Raises: LeaseLost."""
+def complete_index(connection: sqlite3.Connection, task: Task, *, waits: bool) -> None:
+    """End the library's index task; where books `wait` for a model from outside, warn of those that lack vectors.
+
+    Raises: LeaseLost.
+    """
     tasks.finish(connection, task, "", seconds=0.0, cpu_seconds=0.0)
+    _mark_pending(connection, waits=waits)
     activity.record(connection, "stage.completed", job=task.job, target="library", stages=[task.stage])
 
 
-def give_up_index(connection: sqlite3.Connection, task: Task, decision: Decision) -> None:
+def give_up_index(connection: sqlite3.Connection, task: Task, decision: Decision, *, waits: bool) -> None:
     """Bury the library's index task with its reason; the next ingest files it anew. Raises: LeaseLost."""
     tasks.fail(connection, task, (), fingerprint="", reason=decision.reason, detail=decision.detail)
+    _mark_pending(connection, waits=waits)
 
 
 def forget_changed(
@@ -146,6 +151,11 @@ def take_over(connection: sqlite3.Connection, owner: str, *, dead: bool) -> int:
     if dead:
         owners.forget(connection, owner)
     return tasks.take_over(connection, owner)
+
+
+def _mark_pending(connection: sqlite3.Connection, *, waits: bool) -> None:
+    active = vectors.active_basis(connection)
+    embedders.mark_pending(connection, active[0] if active else "", waits=waits)
 
 
 def _bury(

@@ -73,7 +73,7 @@ class Watching:
             self._close_job(job)
             del self._open[job]
             self._counts["closed"] += 1
-        if done or not self._indexed:
+        if done or not self._indexed or self._coordinator.index_is_due_again:
             self._last = max((self._last, *done))
             self._indexed = not self._coordinator.file_index(self._last, again=bool(done))
         if intake.done():

@@ -6,16 +6,20 @@
       |                                                    +--> fused by score --> hits --> snippets
       +-- nearest --> all chunk vectors (cosines) ---------+
 
-BM25 leads; the built-in vectors add what words alone miss. Without vectors the search is BM25. Phrases, exclusions
-and filters hold for both. Reads only.
+BM25 leads; the built-in vectors add what words alone miss, those of a model from outside weigh as much as words.
+Without vectors, or where such a model cannot be asked, the search is BM25. Phrases, exclusions and filters hold for
+both. Reads only.
 """
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from librarian_cli.config import Config
+from librarian_cli.embedders.query import QueryEmbedder
+from librarian_cli.errors import EmbedderError, EndpointError, UsageError
 from librarian_cli.models import Book, Hit
 from librarian_cli.search import forms, nearest, similar, syntax, words
 from librarian_cli.search.hits import hit
@@ -69,21 +73,34 @@ class BookHits:
 class Searcher:
     """Searches one library; keeps its vectors between searches. Not for several threads."""
 
-    def __init__(self, connection: sqlite3.Connection, folder: Path, vector_weight: float) -> None:
-        """`folder` holds the vectors' basis, `vector_weight` is their share in a hybrid score."""
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        folder: Path,
+        config: Config,
+        notify: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        """`folder` holds the built-in vectors' basis; `notify` is told where words alone decide, and why."""
         self.connection = connection
-        self._shelf = nearest.Shelf(folder)
-        self._weights = {"hybrid": vector_weight, "text": 0.0, "vector": 1.0}
+        self._config = config
+        self._notify = notify
+        self._model = QueryEmbedder(config.embedder)
+        self._shelf = nearest.Shelf(folder, self._model)
 
     @property
     def space(self) -> nearest.Space | None:
         """The library's vectors, as they stand now; None where it has none."""
         return self._shelf.space(self.connection)
 
+    def close(self) -> None:
+        """Close the model, if one was opened."""
+        self._model.close()
+
     def search(self, query: Query) -> list[Hit]:
         """Find passages. Scores lie between 0 and 1 and compare within one result only.
 
-        Raises: UsageError: no words to search for, a query too long, an unknown book.
+        Raises: UsageError: no words to search for, a query too long, an unknown book; in vector mode EmbedderError and
+        EndpointError: the model that made the vectors cannot be asked.
         """
         parsed = syntax.parse(query.text)
         ranked = self.rank(query, parsed)[: query.limit]
@@ -115,17 +132,37 @@ class Searcher:
         return self._fused(query, *scores)
 
     def _fused(self, query: Query, words_found: Scores, cosines: Scores) -> list[tuple[int, float]]:
-        return fuse(words_found, cosines, self._weights[query.mode] if cosines else 0.0)
+        if not cosines:
+            return fuse(words_found, {}, 0.0)
+        if query.mode == "vector":
+            return fuse({}, cosines, 1.0)
+        built_in = self.space is None or self.space.built_in
+        weight = self._config.search.vector_weight if built_in else self._config.embedder.vector_weight
+        # Words decide alone for a passage that has no vector yet.
+        top = max(words_found.values(), default=0.0) or 1.0
+        bare = {row: score / top for row, score in words_found.items() if row not in cosines}
+        return fuse(words_found, {**bare, **cosines}, weight)
 
     def _scores(self, query: Query, parsed: Parsed, allowed: Allowed) -> tuple[Scores, Scores]:
         """What words say, and what vectors say."""
         found = {} if query.mode == "vector" else words.scores(self.connection, parsed, allowed)
         space = None if query.mode == "text" else self.space
-        vector = self._vector(space, parsed, allowed)
+        vector = self._vector(space, query, parsed, allowed)
         return found, self._cosines(parsed, allowed, vector, found)
 
-    def _vector(self, space: nearest.Space | None, parsed: Parsed, allowed: Allowed) -> "Floats | None":
-        return space.query_vector(forms.for_vectors(self.connection, parsed.text, allowed)) if space else None
+    def _vector(self, space: nearest.Space | None, query: Query, parsed: Parsed, allowed: Allowed) -> "Floats | None":
+        """Place a query among the vectors; None where words alone decide."""
+        if space is None:
+            return None
+        if space.built_in:
+            return space.query_vector(forms.for_vectors(self.connection, parsed.text, allowed))
+        try:
+            return space.query_vector(parsed.text)
+        except (EmbedderError, EndpointError, UsageError) as exc:
+            if query.mode == "vector":
+                raise
+            self._notify(f"the vectors are left out, words alone decide: {exc}")
+            return None
 
     def _expanded(
         self, query: Query, parsed: Parsed, allowed: Allowed, scores: tuple[Scores, Scores]
@@ -139,7 +176,7 @@ class Searcher:
             more = replace(parsed, optional=tuple(feedback.more_terms(self.connection, parsed, top)))
             found = feedback.blend(found, words.scores(self.connection, more, allowed) if more.wanted else {})
         space = self.space if cosines else None
-        vector = self._vector(space, parsed, allowed)
+        vector = self._vector(space, query, parsed, allowed)
         vector = None if space is None or vector is None else feedback.moved(space, vector, top)
         return found, self._cosines(parsed, allowed, vector, found)
 

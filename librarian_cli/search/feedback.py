@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from librarian_cli.search import forms
 from librarian_cli.search.nearest import Space, unit
 from librarian_cli.search.syntax import Parsed, Term, split_words
 from librarian_cli.store import books, content
@@ -31,21 +32,23 @@ _MOST_SHARE = 0.2
 def more_terms(connection: sqlite3.Connection, parsed: Parsed, top: Sequence[tuple[int, float]]) -> list[Term]:
     """Choose words that occur often in the top passages (row, score) and seldom elsewhere, the most telling first."""
     shares: Counter[str] = Counter()
-    forms: dict[str, Counter[str]] = {}
+    found: dict[str, Counter[str]] = {}
     total = sum(score for _, score in top) or 1.0
     for (_, score), text in zip(top, content.texts_of(connection, [row for row, _ in top]), strict=True):
         counts = Counter(word for word in split_words(text) if _is_telling(word))
         length = counts.total() or 1
         for (word, count), stem in zip(counts.items(), terms.stem_words(list(counts)), strict=True):
             shares[stem] += score / total * count / length  # type: ignore[assignment]  # typeshed knows whole counts only
-            forms.setdefault(stem, Counter())[word] += count
+            found.setdefault(stem, Counter())[word] += count
     for stem in terms.stem_words([word for term in parsed.wanted for word in term.words]):
         shares.pop(stem, None)
-    chosen = [
-        (stem, max(forms[stem], key=lambda form: (forms[stem][form], form))) for stem, _ in _first(shares, _CANDIDATES)
-    ]
+    chosen = {
+        max(found[stem], key=lambda form: (found[stem][form], form)): share
+        for stem, share in _first(shares, _CANDIDATES)
+    }
     chunks = books.totals(connection)[1]
-    weighted = {Term((form,)): shares[stem] * _rarity(connection, Term((form,)), chunks) for stem, form in chosen}
+    spelled = forms.spelled(connection, Parsed(tuple(Term((word,)) for word in chosen)), None).optional
+    weighted = {term: chosen[term.words[0]] * _rarity(connection, term, chunks) for term in spelled}
     return [
         term
         for term, weight in sorted(weighted.items(), key=lambda item: (-item[1], item[0].words))[:TERMS]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from librarian_cli.models import Hit
 from librarian_cli.search.snippets import snippet
 from librarian_cli.search.syntax import Term
-from librarian_cli.store import books, content, files
+from librarian_cli.store import books, content, files, fulltext
 
 
 def hit(
@@ -31,6 +31,7 @@ def hit(
             chunk.text,
             [word for term in wanted for word in (term.words[:-1] if term.prefix else term.words)],
             [term.words[-1] for term in wanted if term.prefix],
+            fulltext.analysis_of(connection, book.row),
         ),
         path=next(iter(files.paths_of(connection, book.row)), b""),
     )

@@ -6,19 +6,21 @@ A Space is what one search compares with; a Shelf keeps the last one until someb
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from librarian_cli.embedders.query import QueryEmbedder
 from librarian_cli.models import Book
-from librarian_cli.store import vectors
+from librarian_cli.store import embedders, vectors
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from librarian_cli.embedders import lsa
+    from librarian_cli.embedders import codes
 
     Floats = npt.NDArray[np.float32]
     Rows = npt.NDArray[np.int64]
@@ -29,25 +31,30 @@ _CANDIDATES = 50
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Space:
-    """The vectors of all chunks that have one; `rows` are theirs, ascending, and book `i` has a run of `sizes[i]`."""
+    """The vectors of all chunks that have one; `rows` are theirs, ascending, and book `i` has a run of `sizes[i]`.
 
-    basis: "lsa.Basis"
-    vectors: "lsa.Vectors"
+    `built_in` says who made them.
+    """
+
+    built_in: bool
+    place: "Callable[[str], Floats]"
+    vectors: "codes.Vectors"
     rows: "Rows"
     books: "Rows"
     sizes: "Rows"
 
     def query_vector(self, text: str) -> "Floats":
-        """Place a text in the space; zeros where none of its words is known."""
-        from librarian_cli.embedders import lsa
+        """Place a text in the space; zeros where none of its words is known.
 
-        return lsa.query_vector(self.basis, text)
+        Raises: EmbedderError, EndpointError, UsageError: the model that made the vectors cannot be asked.
+        """
+        return self.place(text)
 
     def cosines(self, vector: "Floats") -> "Floats":
         """Compare every chunk with a vector of unit length."""
-        from librarian_cli.embedders import lsa
+        from librarian_cli.embedders import codes
 
-        return lsa.similarities(self.vectors, vector)
+        return codes.similarities(self.vectors, vector)
 
     def within(self, allowed: Sequence[Book]) -> "Mask":
         """Which chunks belong to these books."""
@@ -83,8 +90,10 @@ class Space:
 class Shelf:
     """Loads the space of a library, and keeps it for as long as the library stays as it is. Not for several threads."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, model: QueryEmbedder) -> None:
+        """`folder` holds the built-in basis, `model` is the one from outside that the settings name."""
         self._folder = folder
+        self._model = model
         self._version: object = None
         self._space: Space | None = None
 
@@ -92,30 +101,47 @@ class Shelf:
         """The library's vectors; None where it has none."""
         version = (id(connection), vectors.state(connection))
         if version != self._version:
-            self._version, self._space = version, load(connection, self._folder)
+            self._version, self._space = version, load(connection, self._folder, self._model)
         return self._space
 
 
-def load(connection: sqlite3.Connection, folder: Path) -> Space | None:
-    """Read all vectors of the basis in force, which `folder` holds; None where there are none."""
+def load(connection: sqlite3.Connection, folder: Path, model: QueryEmbedder) -> Space | None:
+    """Read all vectors of the basis in force; None where there are none. `folder` and `model` as in Shelf."""
     active = vectors.active_basis(connection)
-    if active is None or not vectors.basis_file(folder, active[0]).exists():
+    made_by = embedders.get(connection, active[0]) if active else None
+    if active is None or not (made_by or vectors.basis_file(folder, active[0]).exists()):
         return None
-    import numpy as np  # takes a third of a whole word search to load
-
-    from librarian_cli.embedders import lsa
-
     stored = vectors.stored(connection, active[0])
     if not stored:
         return None
-    basis = lsa.Basis.load(vectors.basis_file(folder, active[0]))
-    size = basis.dimensions  # a setting
-    parts = [lsa.Vectors.from_bytes(item.codes, dimensions=size) for item in stored]
-    joined = lsa.Vectors.join(parts, dimensions=size)
+    place: Callable[[str], Floats]
+    if made_by:
+        dimensions = made_by.dimensions
+        place = partial(model.embed, signature=made_by.signature, canary=made_by.canary)
+    else:
+        dimensions, place = _built_in(vectors.basis_file(folder, active[0]))
+    import numpy as np  # takes a third of a whole word search to load
+
+    from librarian_cli.embedders import codes
+
+    parts = [codes.Vectors.from_bytes(item.codes, dimensions=dimensions) for item in stored]
     sizes = np.array([item.chunks for item in stored], np.int64)
     firsts = np.array([item.first_chunk for item in stored], np.int64)
-    rows = np.arange(sizes.sum()) + np.repeat(firsts - np.cumsum(sizes) + sizes, sizes)
-    return Space(basis, joined, rows, np.array([item.book_row for item in stored], np.int64), sizes)
+    return Space(
+        built_in=made_by is None,
+        place=place,
+        vectors=codes.Vectors.join(parts, dimensions=dimensions),
+        rows=np.arange(sizes.sum()) + np.repeat(firsts - np.cumsum(sizes) + sizes, sizes),
+        books=np.array([item.book_row for item in stored], np.int64),
+        sizes=sizes,
+    )
+
+
+def _built_in(path: Path) -> "tuple[int, Callable[[str], Floats]]":
+    from librarian_cli.embedders import lsa
+
+    basis = lsa.Basis.load(path)
+    return basis.dimensions, partial(lsa.query_vector, basis)
 
 
 def scaled(space: Space, cosines: "Floats", admitted: "Mask | None", also: Iterable[int]) -> dict[int, float]:

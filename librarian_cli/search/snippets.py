@@ -3,17 +3,17 @@
 Whole sentences, as many as fit; a sentence that alone is too long is cut between words, with an ellipsis.
 """
 
-import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from librarian_cli.text import chunks
+from librarian_cli.text import analysis, chunks
 
 MATCH_START, MATCH_END = "\x02", "\x03"
 """Around matched words in snippets; the front end turns them into what its medium has, or into nothing."""
 
 _MAX_WORDS = 32
-_WORD = re.compile(r"\w+")
+_MAX_CJK_CHARACTERS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +25,17 @@ class _Word:
     """Where its sentence begins."""
 
 
-def snippet(text: str, words: Sequence[str], prefixes: Sequence[str] = ()) -> str:
+def snippet(text: str, words: Sequence[str], prefixes: Sequence[str] = (), name: str = analysis.AS_IT_STANDS) -> str:
     """Cut the sentences of a passage that hold most of the query's words, and mark these.
 
-    Words match by a common beginning, as the index stems them; prefixes as they are.
+    Words match by the stems of the analysis `name`, or where that has none by a common beginning; prefixes as they
+    are; Chinese and Japanese by the pairs of characters that are looked for.
     """
-    found = _words(text, (*(_beginning(word) for word in words), *prefixes))
+    found = _words(text, words, prefixes, name)
     if not found:
         return " ".join(text.split())
-    first, last = _best_sentences(found) or _best_window(found)
+    most = _MAX_CJK_CHARACTERS if 2 * sum(map(analysis.is_cjk, text)) > len(text) else _MAX_WORDS
+    first, last = _best_sentences(found, most) or _best_window(found, most)
     opens = first == 0 or found[first - 1].sentence < found[first].sentence
     closes = last == len(found) - 1 or found[last].sentence < found[last + 1].sentence
     start = found[first].sentence if opens else found[first].start
@@ -46,17 +48,42 @@ def _beginning(word: str) -> str:
     return word[: max(3, len(word) - 2)] if len(word) > 3 else word
 
 
-def _words(text: str, beginnings: tuple[str, ...]) -> list[_Word]:
+def _words(text: str, words: Sequence[str], prefixes: Sequence[str], name: str) -> list[_Word]:
     borders = (0, *chunks.sentence_starts(text), len(text) + 1)
+    covered = set(_covered(text, words))
+    matches = _matcher(words, prefixes, name)
     found, place = [], 0
-    for token in _WORD.finditer(text):
+    for token in analysis.TOKEN.finditer(text):
         while token.start() >= borders[place + 1]:
             place += 1
-        found.append(_Word(token.start(), token.end(), token[0].lower().startswith(beginnings), borders[place]))
+        is_match = token.start() in covered if analysis.is_cjk(token[0]) else matches(token[0].lower())
+        found.append(_Word(token.start(), token.end(), is_match, borders[place]))
     return found
 
 
-def _best_sentences(found: Sequence[_Word]) -> tuple[int, int] | None:
+def _matcher(words: Sequence[str], prefixes: Sequence[str], name: str) -> Callable[[str], bool]:
+    pieces = [piece for word in words for piece in analysis.pieces(word) if not analysis.is_cjk(piece)]
+    if analysis.language_of(name) == "en" or not analysis.is_known(name):
+        beginnings = (*map(_beginning, pieces), *prefixes)
+        return lambda word: word.startswith(beginnings)
+    stems = {_bare(analysis.indexed_form(piece, name)) for piece in pieces}
+    return lambda word: word.startswith(tuple(prefixes)) or _bare(analysis.indexed_form(word, name)) in stems
+
+
+def _covered(text: str, words: Sequence[str]) -> Iterator[int]:
+    """The places of the CJK characters that are part of a pair that is looked for."""
+    for pair in {piece for word in words for piece in analysis.pieces(word) if analysis.is_cjk(piece)}:
+        at = text.find(pair)
+        while at >= 0:
+            yield from range(at, at + len(pair))
+            at = text.find(pair, at + 1)
+
+
+def _bare(text: str) -> str:
+    return "".join(char for char in unicodedata.normalize("NFD", text) if not unicodedata.combining(char))
+
+
+def _best_sentences(found: Sequence[_Word], limit: int) -> tuple[int, int] | None:
     """The run of whole sentences within the limit with most matches, the first of equals; (first, last) word.
 
     None where it has less than half of the matches that a cut through sentences could show.
@@ -67,25 +94,25 @@ def _best_sentences(found: Sequence[_Word]) -> tuple[int, int] | None:
     for number, start in enumerate(firsts[:-1]):
         end = start
         for border in firsts[number + 1 :]:
-            if border - start > _MAX_WORDS:
+            if border - start > limit:
                 break
             end = border
         count = sum(word.matches for word in found[start:end])
         if end > start and count > best_count:
             best, best_count = (start, end - 1), count
-    first, last = _best_window(found)
+    first, last = _best_window(found, limit)
     most = sum(word.matches for word in found[first : last + 1])
     return best if 2 * best_count >= most else None
 
 
-def _best_window(found: Sequence[_Word]) -> tuple[int, int]:
-    count = sum(word.matches for word in found[:_MAX_WORDS])
+def _best_window(found: Sequence[_Word], limit: int) -> tuple[int, int]:
+    count = sum(word.matches for word in found[:limit])
     best, best_count = 0, count
-    for start in range(1, len(found) - _MAX_WORDS + 1):
-        count += found[start + _MAX_WORDS - 1].matches - found[start - 1].matches
+    for start in range(1, len(found) - limit + 1):
+        count += found[start + limit - 1].matches - found[start - 1].matches
         if count > best_count:
             best, best_count = start, count
-    return best, min(best + _MAX_WORDS, len(found)) - 1
+    return best, min(best + limit, len(found)) - 1
 
 
 def _mark(text: str, words: Sequence[_Word], start: int, end: int) -> str:
@@ -95,4 +122,4 @@ def _mark(text: str, words: Sequence[_Word], start: int, end: int) -> str:
         shown = text[word.start : word.end]
         pieces.append(f"{MATCH_START}{shown}{MATCH_END}" if word.matches else shown)
         at = word.end
-    return "".join([*pieces, text[at:end]])
+    return "".join([*pieces, text[at:end]]).replace(MATCH_END + MATCH_START, "")

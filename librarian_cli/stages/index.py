@@ -1,4 +1,4 @@
-"""index: all chunks of the library -> its built-in vectors, brought up to date once a batch.
+"""index: all chunks of the library -> its built-in vectors, brought up to date once a batch (see embed for others).
 
     chunks chosen by content hash --fit--> basis/<id>      (anew when the library has grown enough)
     every book without vectors of that basis --project--> vectors, a blob a book
@@ -34,6 +34,7 @@ _AHEAD = 4
 
 Submit = Callable[..., "Future[object]"]
 Write = Callable[[Callable[[sqlite3.Connection], object]], object]
+Advance = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +46,19 @@ class Place:
 
 
 def bring_up_to_date(
-    database: Database, folder: Path, settings: IndexSettings, *, submit: Submit, write: Write, stop: threading.Event
+    database: Database,
+    folder: Path,
+    settings: IndexSettings,
+    *,
+    submit: Submit,
+    write: Write,
+    stop: threading.Event,
+    advance: Advance = lambda done, total: None,
 ) -> int:
     """Fit where needed and give every book its vectors. Returns: how many books got new ones.
 
     `submit(function, *arguments)` runs a function in the index pool, `write(operation)` one in the library's writer,
-    as long as the task is ours. Raises what they raise.
+    as long as the task is ours, `advance` hears how many books are done of how many. Raises what they raise.
     """
     connection = database.reader()
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -66,17 +74,16 @@ def bring_up_to_date(
         or chunks - fitted_at > settings.refit_growth * fitted_at
     ):
         basis, fitted_at = str(submit(fit, place, settings.max_fit_chunks, settings.dimensions).result()), chunks
-    done = _project_missing(connection, place, basis, submit=submit, write=write, stop=stop)
+    missing = vectors.books_without(connection, basis)
+    done = 0
+    advance(done, len(missing))
+    for count in _project(missing, place, basis, submit=submit, write=write, stop=stop):
+        done += count
+        advance(done, len(missing))
     if not stop.is_set():
         write(lambda conn: vectors.activate(conn, basis, fitted_at))
-        _remove_other_bases(folder, basis)
+        remove_other_bases(folder, basis)
     return done
-
-
-def needed(connection: sqlite3.Connection) -> bool:
-    """Whether any book lacks vectors of the basis in force."""
-    active = vectors.active_basis(connection)
-    return bool(vectors.books_without(connection, active[0] if active else ""))
 
 
 def choose_chunks(connection: sqlite3.Connection, most: int) -> list[int]:
@@ -114,19 +121,26 @@ def project(place: Place, basis: str, rows: Sequence[int]) -> list[tuple[int, in
     return found
 
 
-def _project_missing(
-    connection: sqlite3.Connection, place: Place, basis: str, *, submit: Submit, write: Write, stop: threading.Event
-) -> int:
+def _project(
+    missing: Sequence[tuple[int, int]],
+    place: Place,
+    basis: str,
+    *,
+    submit: Submit,
+    write: Write,
+    stop: threading.Event,
+) -> Iterator[int]:
+    """Fold books into a basis, a few batches at once. Yields: how many books were stored, as they are."""
     pending: set[Future[object]] = set()
-    done = 0
-    for rows in _batches(vectors.books_without(connection, basis)):
+    for rows in _batches(missing):
         if stop.is_set():
             break
         pending.add(submit(project, place, basis, rows))
         if len(pending) >= _AHEAD:
             ready, pending = wait(pending, return_when=FIRST_COMPLETED)
-            done += _store(write, basis, ready)
-    return done + _store(write, basis, pending)
+            yield _store(write, basis, ready)
+    for result in pending:
+        yield _store(write, basis, [result])
 
 
 def _store(write: Write, basis: str, results: Iterable["Future[object]"]) -> int:
@@ -151,7 +165,10 @@ def _batches(books: Iterable[tuple[int, int]]) -> Iterator[list[int]]:
         yield rows
 
 
-def _remove_other_bases(folder: Path, basis: str) -> None:
+def remove_other_bases(folder: Path, basis: str) -> None:
+    """Remove the files of every basis but one, which may be none of the built-in ones."""
+    if not folder.exists():
+        return
     for path in folder.iterdir():
         if path != vectors.basis_file(folder, basis):
             path.unlink(missing_ok=True)

@@ -50,6 +50,7 @@ def open_read_only(path: Path) -> sqlite3.Connection:
     if known == 0:  # its making was cut short
         connection.close()
         raise no_library(path.parent)
+    _require_current(known, path)
     return connection
 
 
@@ -60,10 +61,19 @@ def open_immutable(path: Path) -> sqlite3.Connection:
     """
     try:
         connection = _connect(path, "mode=ro&immutable=1")
-        migrations.require_known(connection)
+        known = migrations.require_known(connection)
     except sqlite3.Error as exc:
         raise fault_of(exc, path) from exc
+    _require_current(known, path)
     return connection
+
+
+def _require_current(known: int, path: Path) -> None:
+    """A reader cannot migrate. Raises: EnvironmentFault: the library lacks what later migrations made."""
+    if known < len(migrations.MIGRATIONS):
+        raise EnvironmentFault(
+            f"{path}: written by an older Librarian; run `librarian check`, which brings it up to date"
+        )
 
 
 def open_writable(path: Path, busy_seconds: float) -> sqlite3.Connection:

@@ -6,6 +6,7 @@ compressed in `extracts`.
 """
 
 import hashlib
+import math
 import sqlite3
 import zlib
 from bisect import bisect_right
@@ -89,7 +90,8 @@ def delete_chunks(connection: sqlite3.Connection, book_row: int) -> None:
     fulltext.forget(connection, book_row)
     connection.execute("DELETE FROM chunks WHERE id BETWEEN ? AND ?", span)
     connection.execute("DELETE FROM chapters WHERE book = ?", (book_row,))
-    connection.execute("DELETE FROM vectors WHERE book = ?", (book_row,))
+    for table in ("vectors", "vector_parts"):
+        connection.execute(f"DELETE FROM {table} WHERE book = ?", (book_row,))
     enrichment.delete(connection, book_row)
     connection.execute("UPDATE books SET first_chunk=NULL, chunks=0 WHERE id=?", (book_row,))
 
@@ -97,7 +99,7 @@ def delete_chunks(connection: sqlite3.Connection, book_row: int) -> None:
 def delete_all(connection: sqlite3.Connection, book_row: int) -> None:
     """Remove everything that a book says; its row stays."""
     delete_chunks(connection, book_row)
-    for table in ("headings", "pages", "sections", "extracts", "audits"):
+    for table in ("headings", "pages", "sections", "extracts", "audits", "generated"):
         connection.execute(f"DELETE FROM {table} WHERE book = ?", (book_row,))
 
 
@@ -119,6 +121,31 @@ def chunks(connection: sqlite3.Connection, book_row: int) -> Iterator[Chunk]:
     return (Chunk(*row) for row in rows)
 
 
+def texts_between(connection: sqlite3.Connection, start: int, stop: int) -> list[str]:
+    """The texts of the chunk rows [start, stop) that are there, in order."""
+    rows = connection.execute("SELECT text FROM chunks WHERE id >= ? AND id < ? ORDER BY id", (start, stop))
+    return [row[0] for row in rows]
+
+
+def first_texts(connection: sqlite3.Connection, count: int) -> list[str]:
+    """The texts of the first chunks of the library."""
+    return [row[0] for row in connection.execute("SELECT text FROM chunks ORDER BY id LIMIT ?", (count,))]
+
+
+def spread(connection: sqlite3.Connection, book: Book, most: int) -> list[str]:
+    """The texts of chunks spread evenly over a book, the first one among them, of at most so many characters in all."""
+    average = max(1, book.chars // max(1, book.chunks))
+    step = max(1, math.ceil(book.chunks / max(1, most // average)))
+    first = book.first_chunk or 0
+    found, room = [], most
+    for text in texts_of(connection, range(first, first + book.chunks, step)):
+        found.append(text[:room])
+        room -= len(text)
+        if room <= 0:
+            break
+    return found
+
+
 def texts_of(connection: sqlite3.Connection, rows: Sequence[int]) -> list[str]:
     """The texts of some chunks, in the order asked for; they are read in the order in which they lie on disk."""
     found = {
@@ -127,22 +154,25 @@ def texts_of(connection: sqlite3.Connection, rows: Sequence[int]) -> list[str]:
     return [found[row] for row in rows]
 
 
-def part(connection: sqlite3.Connection, book_row: int, start_char: int, end_char: int) -> str:
-    """A part of a book's text."""
+def count_chunks(connection: sqlite3.Connection) -> int:
+    """How many chunks all books have."""
+    return int(connection.execute("SELECT coalesce(sum(chunks), 0) FROM books").fetchone()[0])
+
+
+def chunks_with(connection: sqlite3.Connection, book_row: int, word: str) -> tuple[int, int]:
+    """How many chunks of a book, and of all others, hold a word in one of its forms."""
     first, count = _chunk_range(connection, book_row)
-    rows = connection.execute(
-        "SELECT start_char, text FROM chunks WHERE id BETWEEN ? AND ? AND end_char > ? AND start_char < ? ORDER BY id",
-        (first, first + count - 1, start_char, end_char),
-    ).fetchall()
-    if not rows:
-        return ""
-    offset = rows[0][0]
-    return "".join(row[1] for row in rows)[start_char - offset : end_char - offset]
+    quoted = word.replace('"', '""')
+    row = connection.execute(
+        "SELECT total(rowid BETWEEN ? AND ?), count(*) FROM chunks_fts WHERE chunks_fts MATCH ?",
+        (first, first + count - 1, f'text:"{quoted}"'),
+    ).fetchone()
+    return int(row[0]), int(row[1] - row[0])
 
 
 def books_of(connection: sqlite3.Connection, rows: Sequence[int]) -> list[int]:
     """The books to which some chunks belong, in the order asked for."""
-    runs = connection.execute("SELECT first_chunk, id FROM books WHERE first_chunk IS NOT NULL ORDER BY 1").fetchall()
+    runs = connection.execute("SELECT first_chunk, id FROM books WHERE chunks > 0 ORDER BY first_chunk").fetchall()
     firsts = [first for first, _ in runs]
     return [runs[bisect_right(firsts, row) - 1][1] for row in rows]
 
@@ -237,23 +267,17 @@ def finds(connection: sqlite3.Connection, chunk: Chunk, passage: str) -> bool:
 
 
 def rank(connection: sqlite3.Connection, match: str, limit: int, books: Sequence[Book] | None) -> dict[int, float]:
-    """Score chunks by BM25 for an FTS5 expression, within `books` or all: chunk row -> score, higher is better."""
-    if books is None:
-        rows = connection.execute(
-            "SELECT rowid, -rank FROM chunks_fts WHERE chunks_fts MATCH ? ORDER BY rank LIMIT ?", (match, limit)
-        )
-        return dict(rows.fetchall())
-    if not books:
-        return {}
-    connection.execute("CREATE TEMP TABLE IF NOT EXISTS chosen_books (book INTEGER PRIMARY KEY)")
-    connection.execute("DELETE FROM chosen_books")
-    connection.executemany("INSERT INTO chosen_books VALUES (?)", ((book.row,) for book in books))
-    spans = [(book.first_chunk or 0, (book.first_chunk or 0) + book.chunks) for book in books]
+    """Score chunks by BM25 for an FTS5 expression, within `books` or all: chunk row -> score, higher is better.
+
+    Of equal scores the lowest rows are kept.
+    """
+    admitted = "" if books is None else f" AND {_ADMITTED}"
+    if books is not None:
+        _choose_runs(connection, books)
+    # Without the plus FTS5 sorts by itself: all matches, scored before a filter is asked; that takes twice the time.
     rows = connection.execute(
-        "SELECT chunks_fts.rowid, -rank FROM chunks_fts JOIN chunks ON chunks.id = chunks_fts.rowid"
-        " WHERE chunks_fts MATCH ? AND chunks_fts.rowid BETWEEN ? AND ?"  # FTS5 itself skips what lies outside
-        " AND chunks.book IN (SELECT book FROM chosen_books) ORDER BY rank LIMIT ?",
-        (match, min(first for first, _ in spans), max(end for _, end in spans) - 1, limit),
+        f"SELECT rowid, -rank FROM chunks_fts WHERE chunks_fts MATCH ?{admitted} ORDER BY +rank, rowid LIMIT ?",
+        (match, limit),
     )
     return dict(rows.fetchall())
 
@@ -267,6 +291,18 @@ def rows_matching(connection: sqlite3.Connection, match: str) -> list[int]:
 def count_matching(connection: sqlite3.Connection, match: str) -> int:
     """How many chunks an FTS5 expression holds for. A word takes about 20 ns a chunk that has it."""
     return int(connection.execute("SELECT count(*) FROM chunks_fts WHERE chunks_fts MATCH ?", (match,)).fetchone()[0])
+
+
+# A book's chunks follow each other, so its run tells whose a row is without reading the row itself.
+_ADMITTED = "rowid <= (SELECT last FROM chosen_runs WHERE first <= chunks_fts.rowid ORDER BY first DESC LIMIT 1)"
+
+
+def _choose_runs(connection: sqlite3.Connection, books: Sequence[Book]) -> None:
+    connection.execute("CREATE TEMP TABLE IF NOT EXISTS chosen_runs (first INTEGER PRIMARY KEY, last INTEGER NOT NULL)")
+    connection.execute("DELETE FROM chosen_runs")
+    # One without chunks begins where the next one does.
+    runs = ((book.first_chunk or 0, (book.first_chunk or 0) + book.chunks - 1) for book in books if book.chunks)
+    connection.executemany("INSERT INTO chosen_runs VALUES (?, ?)", runs)
 
 
 def _chunk_range(connection: sqlite3.Connection, book_row: int) -> tuple[int, int]:

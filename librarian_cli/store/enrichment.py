@@ -2,11 +2,12 @@
 
 import json
 import sqlite3
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from librarian_cli.text import spans
-from librarian_cli.text.findings import ENTITY_TYPES, ChapterFindings, Entity, Findings, Keyphrase, Relation
+from librarian_cli.text.findings import ENTITY_TYPES, ChapterFindings, Entity, Findings, Keyphrase, Relation, key_of
 
 _TABLES = ("findings", "chapter_findings", "entities")
 
@@ -104,6 +105,17 @@ def keys_like(connection: sqlite3.Connection, words: str, limit: int) -> list[st
         (words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_"), limit),
     )
     return [row[0] for row in rows]
+
+
+def names_from(connection: sqlite3.Connection, beginning: str, limit: int) -> list[tuple[str, int]]:
+    """Names that begin so, with their mentions in all books, most first."""
+    start = key_of(beginning)
+    rows = connection.execute(
+        "SELECT name, sum(count), max(count) FROM entities"  # the name of the row that has the most
+        " WHERE key >= ? AND key < ? GROUP BY key ORDER BY 2 DESC, key LIMIT ?",
+        (start, start + chr(sys.maxunicode), limit),
+    )
+    return [(row[0], row[1]) for row in rows]
 
 
 def _phrases_text(phrases: Iterable[Keyphrase]) -> str:

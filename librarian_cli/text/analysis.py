@@ -39,6 +39,8 @@ _CJK = (
     "\u3005-\u3007\u3041-\u312f\u31f0-\u31ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff66-\uff9f\U00020000-\U000323af"
 )
 _CJK_CHARACTER = re.compile(f"[{_CJK}]")
+TOKEN = re.compile(rf"[{_CJK}]|(?:(?![{_CJK}])\w)+")
+"""A word, or a CJK character."""
 _PIECE = re.compile(f"[{_CJK}]+|[^{_CJK}]+")
 _HIRAGANA_ONLY = re.compile("[\u3041-\u309f]+")
 
@@ -97,8 +99,8 @@ def anywhere(word: str, names: Collection[str]) -> list[str]:
     """
     found: dict[str, None] = {}
     for name in sorted(names):
-        pieces = [word] if name == AS_IT_STANDS else _askable(word)
-        found.update(dict.fromkeys(filter(None, (phrase(piece, name) for piece in pieces))))
+        asked = [word] if name == AS_IT_STANDS else pieces(word)
+        found.update(dict.fromkeys(filter(None, (phrase(piece, name) for piece in asked))))
     return list(found)
 
 
@@ -116,6 +118,22 @@ def telling(words: Collection[str], names: Collection[str]) -> dict[str, set[str
             stopped = stopped | (others - language.ENGLISH_TOO)
         found[name] = {word for word in words if word.lower() not in stopped} or set(words)
     return found
+
+
+def pieces(word: str) -> list[str]:
+    """Cut a word into pairs of CJK characters and what is between.
+
+    Pairs of hiragana are mostly particles and endings: they are left out where there is anything else.
+    """
+    found: list[str] = []
+    for piece in (piece for part in _words(word) for piece in _PIECE.findall(part)):
+        found += [piece[at : at + 2] for at in range(max(1, len(piece) - 1))] if is_cjk(piece) else [piece]
+    return [piece for piece in found if not _HIRAGANA_ONLY.fullmatch(piece)] or found
+
+
+def is_cjk(text: str) -> bool:
+    """Whether a text begins with a Chinese, Japanese or Korean character."""
+    return _CJK_CHARACTER.match(text) is not None
 
 
 class _Forms(dict[str, str]):
@@ -145,18 +163,6 @@ class _Forms(dict[str, str]):
 
 def _words(text: str) -> list[str]:
     return _WORD.findall(unicodedata.normalize("NFKC", text).lower())
-
-
-def _askable(word: str) -> list[str]:
-    """Cut a word into pairs of CJK characters and what is between; pairs of hiragana, which are mostly particles and
-    endings, only where there is nothing else."""
-    pieces = [piece for part in _words(word) for piece in _PIECE.findall(part)]
-    found = [
-        piece[at : at + 2] if _CJK_CHARACTER.match(piece) else piece
-        for piece in pieces
-        for at in range(max(1, len(piece) - 1) if _CJK_CHARACTER.match(piece) else 1)
-    ]
-    return [piece for piece in found if not _HIRAGANA_ONLY.fullmatch(piece)] or found
 
 
 def _pairs_of(run: str) -> str:

@@ -10,6 +10,7 @@ is summed up with what was best in those.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from librarian_cli.text.tokens import Floats, Ints, Tokens
 _DEEPEST = 2
 _MOST_CHAPTERS = 300
 _LEAST_CHAPTER_CHARS = 600
+_LONGEST_TITLE = 150
 _BOOK_PHRASES, _CHAPTER_PHRASES = 20, 5
 _BOOK_SENTENCES, _CHAPTER_SENTENCES = 5, 3
 _FROM_EACH_CHAPTER = 4
@@ -32,7 +34,7 @@ _MOST_NAMES, _MOST_MENTIONS = 200, 50
 _MOST_RELATIONS, _RELATION_PASSAGES = 100, 3
 _WINDOW_WORDS = 250
 _KEY_PASSAGES, _LEAST_PASSAGE_WORDS = 3, 60
-_TERMS, _LEAST_TERM_COUNT = 20, 5
+_TERMS, _LEAST_TERM_COUNT = 40, 5
 
 
 def enrich(text: str, chapters: Sequence[Chapter], language: str) -> Findings:
@@ -40,6 +42,7 @@ def enrich(text: str, chapters: Sequence[Chapter], language: str) -> Findings:
     tokens = reading.read(text, language)
     if not len(tokens):
         return Findings(0)
+    tokens = _titles_apart(tokens, chapters)
     sentences = cutting.find_sentences(tokens)
     windows = cutting.window_starts(tokens, sentences, _WINDOW_WORDS)
     phrases = keyphrases.find_phrases(tokens)
@@ -56,6 +59,20 @@ def enrich(text: str, chapters: Sequence[Chapter], language: str) -> Findings:
         names.entities,
         relations.find_relations(names, sentences, windows, most=_MOST_RELATIONS, passages=_RELATION_PASSAGES),
     )
+
+
+def _titles_apart(tokens: Tokens, chapters: Sequence[Chapter]) -> Tokens:
+    """Let a paragraph begin after each chapter's title: in text from pages, only a line's end stands there."""
+    ends = []
+    for chapter in chapters:
+        end = tokens.text.find("\n", chapter.start_char, chapter.end_char)
+        if 0 <= end - chapter.start_char <= _LONGEST_TITLE:
+            line = tokens.text[chapter.start_char : end].strip()
+            goes_on = line and not chapter.title.endswith(line) and line in chapter.title
+            ends.append(tokens.text.find("\n", end + 1, chapter.end_char) if goes_on else end)
+    gaps = tokens.gaps.copy()
+    gaps[np.searchsorted(tokens.starts, [end for end in ends if end >= 0])] |= reading.PARAGRAPH
+    return replace(tokens, gaps=gaps)
 
 
 def _parts(chapters: Sequence[Chapter]) -> list[tuple[int, Chapter]]:
@@ -145,6 +162,7 @@ def _terms(tokens: Tokens) -> tuple[Keyphrase, ...]:
     ids = tokens.ids[spots]
     counts = np.bincount(ids, minlength=len(tokens.words))
     lumps: Floats = keyphrases.lumpiness(spots, ids, np.maximum(1, counts), len(tokens))
-    scores = np.where(counts >= _LEAST_TERM_COUNT, lumps * np.sqrt(counts), 0.0)
+    long = np.array([len(word) > 1 for word in tokens.words], bool)
+    scores = np.where((counts >= _LEAST_TERM_COUNT) & long, lumps * np.sqrt(counts), 0.0)
     best = [int(number) for number in np.argsort(-scores, kind="stable")[:_TERMS] if scores[number] > 0]
     return tuple(Keyphrase(tokens.words[number], int(counts[number])) for number in best)

@@ -16,12 +16,13 @@ from librarian_cli.text import entity_types, spans
 from librarian_cli.text import sentences as cutting
 from librarian_cli.text import tokens as reading
 from librarian_cli.text.entity_types import Evidence
-from librarian_cli.text.findings import Entity
+from librarian_cli.text.findings import Entity, key_of
 from librarian_cli.text.sentences import Sentences
 from librarian_cli.text.tokens import Bools, Ints, Tokens
 from librarian_cli.text.wordset import word_set
 
-_LEAST_COUNT = 2
+_LEAST_COUNT, _SURE_COUNT = 2, 5
+_LEAST_SPEECHES = 4
 _MOST_WORDS = 5
 _CONNECTORS = word_set("of de la le von van der du den del della di da d' dos bin ibn af av zu al el")
 _NO_NAMES = word_set(
@@ -38,7 +39,8 @@ _NO_NAMES = word_set(
     "americans germans romans greeks chinese japanese heaven lord almighty providence proceedings journal "
     "abstract conference symposium workshop fall winter spring summer proposition theorem lemma corollary proof remark "
     "definition example examples hence bemerkung beispiel beispiele satz beweis aufgabe abb sei seien ebook ebooks "
-    "uncopyright priority homepage copyright"
+    "uncopyright priority homepage copyright scene act curtain enter exeunt exit warning caution tip important "
+    "answer question see"
 )
 _DETERMINERS = word_set(
     "a an the this that these those my your his her its our their no every each any some der die das den dem des "
@@ -69,7 +71,7 @@ def find_names(tokens: Tokens, sentences: Sentences, *, most: int, mentions: int
         return Names((), first, first)
     shown, of_run = _group(tokens, first, last)
     evidence = _weigh(tokens, sentences, first, last, of_run, shown)
-    kept = [number for number, item in enumerate(evidence) if _is_name(item)]
+    kept = [number for number, item in enumerate(evidence) if _is_name(item, tokens.language)]
     kept.sort(key=lambda number: (-evidence[number].count, evidence[number].name))
     kept = kept[:most]
     types = entity_types.classify([evidence[number] for number in kept])
@@ -89,11 +91,6 @@ def find_names(tokens: Tokens, sentences: Sentences, *, most: int, mentions: int
     return Names(tuple(entities), of_mention, words)
 
 
-def key_of(name: str) -> str:
-    """What names are compared by: small letters, no marks, one space between words."""
-    return " ".join("".join(char if char.isalnum() else " " for char in name.casefold()).split())
-
-
 def _runs(tokens: Tokens, sentences: Sentences) -> tuple[Ints, Ints]:
     """First and last words of runs of capitalised words."""
     count, width = len(tokens), len(tokens.words)
@@ -106,8 +103,8 @@ def _runs(tokens: Tokens, sentences: Sentences) -> tuple[Ints, Ints]:
     small = np.bincount(tokens.ids[~tokens.upper & ~tokens.shouted], minlength=width)
     noun = _after(tokens, _DETERMINERS) & trusted
     determined = np.bincount(tokens.ids[noun], minlength=width)
-    titled = np.array([word in entity_types.HONORIFICS for word in tokens.words], bool)
-    nameless = np.array([word in _NO_NAMES or word[0].isdigit() for word in tokens.words], bool) & ~titled
+    titled = tokens.named(entity_types.HONORIFICS)
+    nameless = (tokens.named(_NO_NAMES) | tokens.is_number) & ~titled
     long_shout = tokens.shouted & (tokens.ends - tokens.starts > 5)
     common = _common_nouns(tokens, trusted, capital, determined)
     is_part = tokens.upper & ~(tokens.is_stop | nameless | common)[tokens.ids] & ~long_shout
@@ -116,11 +113,13 @@ def _runs(tokens: Tokens, sentences: Sentences) -> tuple[Ints, Ints]:
         tokens.upper[1:] & ~tokens.is_stop[tokens.ids[1:]] & (tokens.gaps[1:-1] & reading.MARK == 0), False
     )
     is_part &= ~opens | ((capital > small) | titled)[tokens.ids] | ((small == 0)[tokens.ids] & followed)
-    is_part &= ~_in_headings(tokens, sentences) & ~tokens.is_aside
+    is_part &= ~_in_headings(tokens, sentences)
+    is_part |= _labels(tokens) & ~(tokens.is_stop | nameless)[tokens.ids]
+    is_part &= ~tokens.is_aside
     glued = _glued(tokens)
     joined = np.zeros(count, bool)
     joined[1:] = is_part[1:] & is_part[:-1] & glued[1:]
-    connects = np.array([word in _CONNECTORS for word in tokens.words], bool)[tokens.ids] & ~tokens.upper
+    connects = tokens.named(_CONNECTORS)[tokens.ids] & ~tokens.upper
     between = np.zeros(count, bool)
     between[1:-1] = connects[1:-1] & is_part[:-2] & is_part[2:] & glued[1:-1] & glued[2:]
     member = is_part | between
@@ -133,6 +132,16 @@ def _runs(tokens: Tokens, sentences: Sentences) -> tuple[Ints, Ints]:
     )
     keep = short & ~single
     return first[keep], last[keep]
+
+
+def _labels(tokens: Tokens) -> Bools:
+    """Words in capitals alone at the beginning of a paragraph, before a mark: of a play, who speaks."""
+    gaps = tokens.gaps
+    alone = tokens.shouted & (gaps[:-1] & reading.PARAGRAPH > 0) & (gaps[1:] & reading.MARK > 0)
+    alone &= gaps[1:] & reading.PARAGRAPH == 0
+    often = np.bincount(tokens.ids[alone], minlength=len(tokens.words)) >= _LEAST_SPEECHES
+    found: Bools = alone & often[tokens.ids]
+    return found
 
 
 def _common_nouns(tokens: Tokens, trusted: Bools, capital: Ints, determined: Ints) -> Bools:
@@ -155,7 +164,7 @@ def _opens(tokens: Tokens, sentences: Sentences) -> Bools:
     opens = gaps & (reading.OPEN | reading.STRAIGHT | reading.PARAGRAPH) > 0
     opens |= (gaps & reading.MARK > 0) & (gaps & reading.SPACE == 0)
     opens |= (gaps & reading.LINE > 0) & (gaps & (reading.MARK | reading.ITALIC) > 0)
-    number = np.array([word[0].isdigit() for word in tokens.words], bool)[tokens.ids]
+    number = tokens.is_number[tokens.ids]
     opens[1:] |= (gaps[1:] & reading.LINE > 0) & number[:-1]
     opens[sentences.first[:-1]] = True
     return opens
@@ -177,7 +186,7 @@ def _glued(tokens: Tokens) -> Bools:
     bare = gaps & (reading.MARK | reading.PARAGRAPH) == 0
     initial = np.zeros(len(tokens), bool)
     short = (tokens.ends - tokens.starts == 1) & tokens.upper
-    shortened = np.array([word in cutting.ABBREVIATIONS for word in tokens.words], bool)
+    shortened = tokens.named(cutting.ABBREVIATIONS)
     initial[1:] = (short | shortened[tokens.ids])[:-1]
     glued: Bools = bare | (
         initial & (gaps & (reading.OPEN | reading.CLOSE | reading.STRAIGHT | reading.PARAGRAPH) == 0)
@@ -187,7 +196,7 @@ def _glued(tokens: Tokens) -> Bools:
 
 def _after(tokens: Tokens, words: frozenset[str]) -> Bools:
     """Words that stand right after one of these."""
-    chosen = np.array([word in words for word in tokens.words], bool)
+    chosen = tokens.named(words)
     found = np.zeros(len(tokens), bool)
     found[1:] = chosen[tokens.ids[:-1]] & (tokens.gaps[1:-1] & reading.MARK == 0)
     return found
@@ -199,6 +208,8 @@ def _group(tokens: Tokens, first: Ints, last: Ints) -> tuple[list[str], Ints]:
     text = tokens.text
     spans = zip(tokens.starts[first].tolist(), tokens.ends[last].tolist(), strict=True)
     shown = [text[start:end] for start, end in spans]
+    label = _labels(tokens)[first].tolist()
+    shown = [name.title() if speaks else name for name, speaks in zip(shown, label, strict=True)]
     shown = [name if name.isalpha() else " ".join(name.split()).replace("’", "'") for name in shown]
     of_run = [numbers.setdefault(name, len(numbers)) for name in shown]
     return list(numbers), np.array(of_run, np.int64)
@@ -217,18 +228,19 @@ def _weigh(
         return [int(n) for n in np.bincount(of_run[which], minlength=len(shown))]
 
     def near(places: Ints, bare: Bools, words: frozenset[str]) -> Bools:
-        chosen = np.array([word in words for word in tokens.words], bool)
+        chosen = tokens.named(words)
         inside = (places >= 0) & (places < count)
         found: Bools = inside & bare & chosen[tokens.ids[np.clip(places, 0, count - 1)]]
         return found
 
-    says = near(following, bare_after, entity_types.SAYING) | near(before, bare_before, entity_types.SAYING)
+    label = _labels(tokens)[first]
+    says = label | near(following, bare_after, entity_types.SAYING) | near(before, bare_before, entity_types.SAYING)
     acts = near(following, bare_after & (gaps[following] & reading.MARK == 0), entity_types.PERSONAL_VERBS)
     places = near(before, bare_before, entity_types.PLACE_BEFORE)
     opens = _opens(tokens, sentences)
     around = reading.OPEN | reading.STRAIGHT | reading.ITALIC
     titles = (gaps[first] & around > 0) & (gaps[following] & (reading.CLOSE | reading.STRAIGHT | reading.ITALIC) > 0)
-    trusted = ~opens[first] | ((last > first) & ~opens[last])
+    trusted = label | ~opens[first] | ((last > first) & ~opens[last])
     everywhere = np.ones(len(first), bool)
     after_the = near(before, bare_before, _THE)
     facts = (everywhere, trusted, says, acts, places, titles & ~says, after_the)
@@ -239,9 +251,11 @@ def _weigh(
 _THE = frozenset({"the"})
 
 
-def _is_name(item: Evidence) -> bool:
+def _is_name(item: Evidence, language: str) -> bool:
     if item.count < _LEAST_COUNT or len(item.name) < 3 or "_" in item.name:
         return False
     if max(map(len, item.name.replace(".", " ").split())) < 3:
         return False  # initials
+    if language in _CAPITAL_NOUNS and " " not in item.name and not item.says and item.count < _SURE_COUNT:
+        return False  # it may be any noun
     return item.trusted >= 2 or (item.trusted >= 1 and item.trusted >= 0.2 * item.count) or item.has_title

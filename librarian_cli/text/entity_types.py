@@ -89,11 +89,14 @@ def _by_itself(item: Evidence) -> str:
         return "PERSON"
     if item.titled >= 0.5 * item.count and len(words) > 1:
         return "WORK"
+    coded = item.name.isupper() or any(map(str.isdigit, item.name))
+    if item.in_place >= max(2, 0.3 * item.count) and item.in_place > 3 * item.says and not coded:
+        return "PLACE"
     if item.says >= max(2, 0.03 * item.count):
         return "PERSON"
-    if item.name.isupper() or any(map(str.isdigit, item.name)):
+    if coded:
         return "ORG" if item.name.isalpha() and item.after_the >= max(2, 0.2 * item.count) else "UNKNOWN"
-    if item.in_place >= max(2, 0.3 * item.count) or (item.in_place >= 0.15 * item.count and _ends_as_place(words)):
+    if item.in_place >= max(1, 0.15 * item.count) and _ends_as_place(words):
         return "PLACE"
     # An initial between two names is a person's; "the" before a name hardly ever is.
     if any(len(word) == 1 for word in words[:-1]) and item.after_the == 0 and len(words) > 1:
@@ -110,7 +113,9 @@ def _ends_as_place(words: Sequence[str]) -> bool:
 def _shares(item: Evidence, people: set[str], kind: str) -> bool:
     """Whether a name is one of persons known: it holds a word of theirs; a place's must end with one."""
     words = item.name.split()
+    if len(words) > 1 and words[-1] in people and words[-1].lower() not in _PLACE_WORDS:
+        return True
     if kind == "PLACE":
-        return len(words) > 1 and words[-1] in people
+        return False
     family = len(words) == 1 and words[0].endswith("s") and words[0][:-1] in people
     return family or (item.in_place < 0.15 * item.count and any(word in people for word in words))

@@ -38,10 +38,10 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """Two entities, by their numbers in the book, that occur with each other more often than chance has it.
+    """Two entities, by their numbers in the book, that occur with each other.
 
-    `together` counts the passages that hold both, `weight` is the log-likelihood ratio G2; `passages` are a few of
-    them, packed.
+    `together` counts the passages that hold both, `weight` is the log-likelihood ratio G2, 0 where that may be
+    chance; `passages` are a few of them, packed.
     """
 
     first: int
@@ -65,3 +65,8 @@ class Findings:
     chapters: tuple[ChapterFindings, ...] = ()
     entities: tuple[Entity, ...] = ()
     relations: tuple[Relation, ...] = ()
+
+
+def key_of(name: str) -> str:
+    """What names are compared by: small letters, no marks, one space between words."""
+    return " ".join("".join(char if char.isalnum() else " " for char in name.casefold()).split())

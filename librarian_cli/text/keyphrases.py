@@ -78,7 +78,7 @@ def find_phrases(tokens: Tokens) -> Phrases:
     """Score all candidates of a text."""
     chosen = usable(tokens)
     order = np.cumsum(chosen) - 1
-    unspaced = _unspaced(tokens)
+    unspaced = tokens.is_ideograph[tokens.ids]
     foreign = _foreign(tokens)
     grams = _grams(tokens, chosen, unspaced)
     least = 2 if int(chosen.sum()) > _SHORT_TEXT_WORDS else 1
@@ -137,14 +137,7 @@ def of_chapters(phrases: Phrases, chapter_of_word: Ints, count: int, most: int) 
 
 def usable(tokens: Tokens) -> Bools:
     """Which words of a text may be words of its phrases."""
-    empty = np.array([word in _EMPTY for word in tokens.words], bool)
-    found: Bools = (tokens.is_word & ~tokens.is_stop & ~empty)[tokens.ids] & ~tokens.is_aside
-    return found
-
-
-def _unspaced(tokens: Tokens) -> Bools:
-    """By word: whether it is a character of a script without spaces."""
-    found: Bools = np.array([bool(reading.IDEOGRAPHS.match(word)) for word in tokens.words], bool)[tokens.ids]
+    found: Bools = (tokens.is_word & ~tokens.is_stop & ~tokens.named(_EMPTY))[tokens.ids] & ~tokens.is_aside
     return found
 
 

@@ -24,7 +24,7 @@ _FRONT = (
     rf"(?:general |original )?(?:preface|foreword|prefatory note)s?\b.*|"
     rf"{_PERSON} (?:note|preface|foreword|introduction)|"
     rf"(?:a )?note (?:on|to) .*|(?:publication )?history of this book|to the reader|advertisement|disclaimer|"
-    rf"introduction (?:by|to the .* edition)\b.*|about this (?:book|manual|document|edition)|"
+    rf"introduction (?:by|to the .* edition)\b.*|about this (?:book|edition)|"
     r"how to (?:read|use) this .*|"
     rf"dramatis person(?:ae|æ)|persons? (?:of the play|represented)|characters|abstract|notice|transcriber.*note.*|"
     rf"inhalt(?:sverzeichnis|sübersicht)?|vorwort\b.*|vorrede\b.*|geleitwort|widmung|titelblatt|impressum|"
@@ -44,14 +44,13 @@ _BACK = (
     r"glossar(?:y|ies)\b.*|(?:select(?:ed)? |annotated )?bibliograph(?:y|ies)\b.*|"
     r"(?:list of )?references(?: cited)?|works cited|"
     r"(?:list of )?(?:sources|contributors)|further reading|(?:suggested|recommended) reading|"
-    r"(?:(?:general|subject|author|name|concept|function|command|variable|key|keyword|program|data type|topic)s? )*"
-    r"ind(?:ex|exes|ices)\b.*|colophon|"
+    r"(?:[\w&,/-]+ ){0,5}ind(?:ex|exes|ices)|ind(?:ex|exes|ices)(?:,| (?:of|to)) .*|colophon|"
     r"about the (?:author|translator|editor|type)s?|also by .*|"
     r"(?:the )?(?:full )?(?:project gutenberg )?(?:™ )?licen[cs]e\b.*|"
     r".*\blicen[cs]e|uncopyright|answers?(?: to .*)?|solutions(?: to .*)?|"
     r"anhang\b.*|anhänge|anmerkungen\b.*|glossar|literatur(?:verzeichnis|angaben)?|quellen(?:verzeichnis)?|"
     r"(?:sach|namen|personen|stichwort)?(?:register|index)|stichwortverzeichnis|lizenz|"
-    r"appendices?|glossaire|bibliographie|références|index\b.*|achevé d.imprimer|notes et .*|"
+    r"appendices?|glossaire|bibliographie|références|achevé d.imprimer|notes et .*|"
     r"apéndices?\b.*|anexos?\b.*|notas|glosario|bibliografía|"
     r"índice (?:alfabético|analítico|onomástico|de nombres)|colofón|"
     r"appendici|note|glossario|bibliografia|indice (?:analitico|dei nomi)|apêndices?\b.*|glossário|índice remissivo|"
@@ -69,7 +68,9 @@ _EITHER = (
 )
 _IS_FRONT = re.compile(rf"(?i)(?:{_FRONT}|{_EITHER})")
 _IS_BACK = re.compile(rf"(?i)(?:{_BACK}|{_EITHER})")
-_NUMBER = re.compile(r"(?i)(?:\d+(?:\.\d+)*|[ivxlc]{1,6}(?=[.):]))[.):]?[ \t\xa0]+(?=[^\W\d])")
+_NUMBER = re.compile(
+    r"(?i)\A(?:\d+(?:\.\d+)*|[ivxlc]{1,6}(?=[.):])|(?-i:[IVXLC]{1,6}|[A-H])(?= ))[.):]?[ \t\xa0]+(?=[^\W\d])"
+)
 _LETTERED = re.compile(r"([A-H])(?:[.:)]|(?=[ \t\xa0]))[ \t\xa0]*[^\W\da-z_]")
 _NUMBERED = re.compile(
     r"(?i)\W*(?:\d|[ivxlc]{1,6}\b|第|(?:chapter|part|book|kapitel|teil|chapitre|partie|cap[íi]tulo|parte|capitolo|"
@@ -99,10 +100,16 @@ def kinds_of(titles: Sequence[str], levels: Sequence[int]) -> list[ChapterKind]:
 
 
 def _front_end(titles: Sequence[str], levels: Sequence[int], parents: Sequence[int]) -> set[int]:
-    """The headings of front matter. One that only holds it, such as the book's title, is passed over."""
+    """The headings of front matter, with what stands unnumbered right before one of them.
+
+    One that only holds front matter, such as the book's title, is passed over.
+    """
     found: set[int] = set()
     for index, title in enumerate(titles):
-        if _IS_FRONT.fullmatch(_name(title)) or parents[index] in found:
+        before = index + 1 < len(titles) and levels[index + 1] == levels[index] and not _NUMBERED.match(title)
+        if parents[index] in found or any(
+            _IS_FRONT.fullmatch(_name(name)) for name in titles[index : index + 1 + before]
+        ):
             found.add(index)
         elif not (
             index + 1 < len(titles)

@@ -7,12 +7,12 @@ bare text.
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
 from itertools import pairwise
 
 from librarian_cli import models
 from librarian_cli.text import headings
+from librarian_cli.text.pagelines import PageLines
 
 _PAGE_TITLE = re.compile(
     r"(?i)\W*(?:(?:page|p|pg|seite|página|pagina|slide|sheet|scan|img|image)[\s._-]*[\divxlc]+|\d+)\W*(?:\.\w{3,4})?"
@@ -22,10 +22,8 @@ _LABEL = re.compile(r"\s*(?:(?:Appendix|Chapter|Annex)\s+)?[A-Z\d]+(?:\.\d+)*[.:
 _MAX_LEAF_SHARE = 0.9
 _SMALL_BOOK_CHARS = 20_000
 _MANY = 8
-_MAX_LINE_CHARS = 300
-_MAX_TITLE_LINES = 4
-_MIN_PREFIX_CHARS = 4
 _TOP_OF_PAGE_CHARS = 300
+_KEPT_PAGES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +41,13 @@ def place_headings(text: str, found: Sequence[models.BookHeading], *, title: str
     Returns: headings by start_char, no two at the same place; of several the outermost stays.
     """
     placed: dict[int, Placed] = {}
+    finder = _Finder(text)
     unseen = 0
     for heading in found:
         name = " ".join(heading.title.split())
         if not 0 <= heading.start_char < len(text) or not any(map(str.isalnum, name)):
             continue
-        line = heading.start_char if heading.exact else _find_line(text, heading)
+        line = heading.start_char if heading.exact else finder.line(heading)
         unseen += line is None
         start = heading.start_char if line is None else line
         other = placed.get(start)
@@ -83,54 +82,40 @@ def _is_page_list(found: Sequence[models.BookHeading]) -> bool:
     return len(found) >= _MANY and follow > 0.9 * (len(found) - 1)
 
 
-def _find_line(text: str, heading: models.BookHeading) -> int | None:
-    """Find the line of the title on its page, else at the top of the next: links may point just above their place."""
-    line = _find_on_page(text, heading)
-    if line is not None or heading.end_char >= len(text):
-        return line
-    return _find_on_page(
-        text, replace(heading, start_char=heading.end_char, end_char=heading.end_char + _TOP_OF_PAGE_CHARS)
-    )
+class _Finder:
+    """Finds titles in one text; it keeps the lines of the last page, of which an outline often names several."""
 
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._kept: dict[tuple[int, int, Callable[[str], str]], PageLines] = {}
 
-def _find_on_page(text: str, heading: models.BookHeading) -> int | None:
-    """Find the line on the page that holds the title, or the first of the lines over which it is broken.
+    def line(self, heading: models.BookHeading) -> int | None:
+        """Find a title on its page, else at the top of the next: links may point just above their place."""
+        start, end = heading.start_char, heading.end_char
+        found = self._on_page(heading.title, start, end)
+        return found if found is not None else self._on_page(heading.title, end, end + _TOP_OF_PAGE_CHARS)
 
-    Numbers count at first, so that `Version 2.1` is not taken for `Version 2.0`; then the letters alone; then the
-    letters without a label such as `A.2`.
-    """
-    page = text[heading.start_char : heading.end_char]
-    for key_of in (_full_key, headings.title_key, unlabelled_key):
-        index = _matching_line(key_of(heading.title), _line_keys(page, key_of))
-        if index is not None:
-            lines = page.splitlines(keepends=True)
-            indent = len(lines[index]) - len(lines[index].lstrip())
-            return heading.start_char + sum(map(len, lines[:index])) + indent
-    return None
-
-
-@lru_cache(maxsize=4)  # an outline often names several headings of one page, one after the other
-def _line_keys(page: str, key_of: Callable[[str], str]) -> tuple[str, ...]:
-    return tuple(key_of(line[:_MAX_LINE_CHARS]) for line in page.splitlines(keepends=True))
-
-
-def _matching_line(key: str, keys: Sequence[str]) -> int | None:
-    if not key:
+    def _on_page(self, title: str, start: int, end: int) -> int | None:
+        """Numbers count at first, so that `Version 2.1` is not taken for `Version 2.0`; then the letters alone; then
+        the letters without a label such as `A.2`.
+        """
+        for key_of in (_full_key, headings.title_key, unlabelled_key):
+            place = self._lines(start, end, key_of).find(key_of(title))
+            if place is not None:
+                return start + place
         return None
-    for index, line_key in enumerate(keys):
-        if line_key and key.startswith(line_key) and _is_broken_over(key, keys[index : index + _MAX_TITLE_LINES]):
-            return index
-    if len(key) < _MIN_PREFIX_CHARS:
-        return None
-    return next((index for index, line_key in enumerate(keys) if line_key.startswith(key)), None)
+
+    def _lines(self, start: int, end: int, key_of: Callable[[str], str]) -> PageLines:
+        page = (start, end, key_of)
+        if page not in self._kept:
+            if len(self._kept) >= _KEPT_PAGES:
+                del self._kept[next(iter(self._kept))]
+            self._kept[page] = PageLines(self._text[start:end], key_of)
+        return self._kept[page]
 
 
 def _full_key(title: str) -> str:
     return _NO_LETTER.sub("", title.casefold())
-
-
-def _is_broken_over(key: str, keys: Sequence[str]) -> bool:
-    return any("".join(keys[:count]) == key for count in range(1, len(keys) + 1))
 
 
 def _without_book_title(placed: list[Placed], title: str) -> list[Placed]:

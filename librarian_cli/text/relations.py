@@ -1,9 +1,9 @@
-"""Which names of a text occur with each other: in the same passages more often than chance has it.
+"""Which names of a text occur with each other: in the same passages, and how much more often than chance has it.
 
-Source: Dunning 1993 (the log-likelihood ratio G2 of a two-by-two table). It says nothing of what the relation is.
+The strongest of all are taken, and the few that each of the commonest names meets most: a hero is with everybody, so
+that nothing about him is beyond chance. Source: Dunning 1993 (the log-likelihood ratio G2 of a two-by-two table).
+It says nothing of what the relation is.
 """
-
-from itertools import islice
 
 import numpy as np
 
@@ -14,10 +14,11 @@ from librarian_cli.text.findings import Relation, Span
 from librarian_cli.text.sentences import Sentences
 from librarian_cli.text.tokens import Floats, Ints
 
-_LEAST_TOGETHER = 3
+_LEAST_TOGETHER, _SHORT_TEXT_WINDOWS = 3, 200
 _LEAST_WEIGHT = 3.84
 """Beyond this, chance alone has it in one case of twenty."""
 _MOST_NAMES = 100
+_COMMONEST, _OF_EACH = 30, 6
 
 
 def find_relations(
@@ -33,18 +34,36 @@ def find_relations(
     windows, entity = np.divmod(cells, count)
     alone = np.bincount(entity, minlength=count).astype(np.float64)
     pairs = _pairs(windows, entity, count)
-    first, second = np.divmod(np.flatnonzero(pairs >= _LEAST_TOGETHER), count)
+    least = _LEAST_TOGETHER - (len(window_first) < _SHORT_TEXT_WINDOWS)
+    first, second = np.divmod(np.flatnonzero(pairs >= least), count)
     together = pairs[first * count + second].astype(np.float64)
     weights = _g2(together, alone[first], alone[second], len(reading.distinct(windows)))
-    ranked = (int(i) for i in np.argsort(-weights, kind="stable") if weights[i] > _LEAST_WEIGHT)
-    best = islice((i for i in ranked if not _same(names, int(first[i]), int(second[i]))), most)
+    apart = [i for i in range(len(first)) if not _same(names, int(first[i]), int(second[i]))]
+    sure = np.where(weights > _LEAST_WEIGHT, weights, 0.0)
+    ranked = sorted(apart, key=lambda i: (-float(sure[i]), -int(together[i]), i))
+    rank = {place: number for number, place in enumerate(ranked)}
+    chosen = [i for i in ranked if sure[i] > 0][:most]
+    chosen += _of_each(ranked, first, second, set(chosen))
     found = []
-    for place in best:
+    for place in sorted(chosen, key=rank.__getitem__):
         a, b = int(first[place]), int(second[place])
         shared = np.intersect1d(windows[entity == a], windows[entity == b], assume_unique=True)[:passages]
         places = spans.pack(_span(int(number), window_first, sentences) for number in shared)
-        found.append(Relation(a, b, int(together[place]), round(float(weights[place]), 1), places))
+        found.append(Relation(a, b, int(together[place]), round(float(sure[place]), 1), places))
     return tuple(found)
+
+
+def _of_each(ranked: list[int], first: Ints, second: Ints, chosen: set[int]) -> list[int]:
+    """Pairs that leave none of the commonest names alone."""
+    left = dict.fromkeys(range(_COMMONEST), _OF_EACH)
+    found = []
+    for place in ranked:
+        ends = (int(first[place]), int(second[place]))
+        if any(left.get(end, 0) > 0 for end in ends) and place not in chosen:
+            found.append(place)
+        for end in ends:
+            left[end] = left.get(end, 0) - 1
+    return found
 
 
 def _pairs(windows: Ints, entity: Ints, count: int) -> Ints:

@@ -26,7 +26,10 @@ _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U0
 """Scripts in which no space follows a full stop."""
 _CLOSERS = frozenset("”\"’'»)」』")
 _OPENERS = frozenset('“"‘«(「『')
-_QUOTES = re.compile(r"[\"“”«»„「」『』]|(?<=[,.!?])['’](?=\s)")
+_QUOTES = re.compile('["“”«»„「」『』]')
+_SINGLE_QUOTE_ENDS = re.compile(r"[,.!?]['’]\s")
+_SPEECH_CHARS = 2000
+"""A text with fewer quotation marks than one in so many characters may have single ones."""
 _DEPTHS = {"“": 1, "„": 1, "”": -1, "「": 1, "」": -1, "『": 1, "』": -1}
 
 
@@ -57,12 +60,11 @@ def find_sentences(tokens: Tokens) -> Sentences:
     before[1:] = short[tokens.ids[:-1]] & ((tokens.ends - tokens.starts)[:-1] < 6)
     ideograph = np.array([bool(_UNSPACED.match(w)) for w in tokens.words], bool)
     before &= ~np.concatenate(([False], ideograph[tokens.ids[:-1]]))
-    digit = np.array([w[:1].isdigit() for w in tokens.words], bool)
     opens = (
         ~tokens.is_small[tokens.ids]
         | tokens.upper
         | ideograph[tokens.ids]
-        | digit[tokens.ids]
+        | tokens.is_number[tokens.ids]
         | (gaps & (OPEN | STRAIGHT) > 0)
     )
     apart = (gaps & SPACE > 0) | ideograph[tokens.ids]
@@ -95,7 +97,7 @@ def _edges(tokens: Tokens, first: Ints) -> tuple[Ints, Ints, Bools]:
     starts = tokens.starts[first].tolist()
     ends = tokens.ends[np.append(first[1:], len(tokens)) - 1].tolist()
     borders = [*starts[1:], len(text)]
-    whole = np.zeros(len(first), bool)
+    whole = [False] * len(first)
     for number, (start, end, border) in enumerate(zip(starts, ends, borders, strict=True)):
         if start and text[start - 1] in _OPENERS:
             starts[number] = start - 1
@@ -103,12 +105,15 @@ def _edges(tokens: Tokens, first: Ints) -> tuple[Ints, Ints, Bools]:
             whole[number] |= text[end] not in _CLOSERS
             end += 1
         ends[number] = end
-    return np.array(starts, np.int64), np.array(ends, np.int64), whole
+    return np.array(starts, np.int64), np.array(ends, np.int64), np.array(whole, bool)
 
 
 def _quoted(tokens: Tokens, first: Ints, starts: Ints, ends: Ints) -> Bools:
     """Sentences that hold a quotation mark, or lie between two of one paragraph."""
     marks = [(match.start(), match[0]) for match in _QUOTES.finditer(tokens.text)]
+    if len(marks) * _SPEECH_CHARS < len(tokens.text):
+        marks += [(match.start() + 1, "'") for match in _SINGLE_QUOTE_ENDS.finditer(tokens.text)]
+        marks.sort()
     places = np.array([place for place, _ in marks], np.int64)
     before, after = np.searchsorted(places, starts), np.searchsorted(places, ends)
     steps = np.array([0, *(_DEPTHS.get(mark, 0) for _, mark in marks)]).cumsum()

@@ -24,7 +24,7 @@ from librarian_cli.text.wordset import word_set
 _LEAST_CHARS, _MOST_CHARS = 40, 600
 _GOOD_CHARS = (90, 260)
 _CANDIDATES = 12
-_RELEVANCE = 0.7
+_RELEVANCE, _SAME = 0.7, 0.9
 _UNFIT, _SPEECH = 0.3, 0.5
 """What sentences of a passage count that could not stand in a summary, and those that are speech."""
 _PERSONAL = word_set(
@@ -99,6 +99,8 @@ def choose(found: Vectors, scores: Floats, among: Sequence[int], most: int) -> l
     while left and len(chosen) < most:
         best = max(left, key=lambda n: _RELEVANCE * float(scores[n]) - (1 - _RELEVANCE) * repeated[n])
         left.remove(best)
+        if repeated[best] > _SAME:
+            continue
         chosen.append(best)
         for number in left:
             repeated[number] = max(repeated[number], _similarity(cells[best], cells[number]))
@@ -150,7 +152,7 @@ def _form(tokens: Tokens, sentences: Sentences) -> Floats:
     count = len(sentences.starts)
     lengths = sentences.ends - sentences.starts
     words = np.maximum(1, np.diff(sentences.first))
-    personal = _share(tokens, sentences, _named(tokens, _PERSONAL)[tokens.ids], words)
+    personal = _share(tokens, sentences, tokens.named(_PERSONAL)[tokens.ids], words)
     figures = _share(tokens, sentences, ~tokens.is_word[tokens.ids] & (tokens.ends - tokens.starts > 1), words)
     titles = _share(tokens, sentences, tokens.upper, words)
     dense = _dense(tokens)
@@ -159,13 +161,13 @@ def _form(tokens: Tokens, sentences: Sentences) -> Floats:
     form *= (titles < _TITLES_SHARE) & (figures < _FIGURES_SHARE) & ~_crowded(tokens, sentences)
     if count:
         first = sentences.first[:-1]
-        pointing = _named(tokens, _POINTING)[tokens.ids[first]]
+        pointing = tokens.named(_POINTING)[tokens.ids[first]]
         form *= np.where(pointing, 0.75, 1.0)
-        opens = tokens.upper | ~(tokens.is_small | _numbers(tokens))[tokens.ids]
+        opens = tokens.upper | ~(tokens.is_small | tokens.is_number)[tokens.ids]
         form *= (opens & ~tokens.is_aside)[first]
-    asking = np.array([tokens.text[end - 1 : end] in "?？" for end in sentences.ends.tolist()], bool)
+    asking = np.array([tokens.text[end - 1] in "?？" for end in sentences.ends.tolist()], bool)
     form *= np.where(asking, 0.5, 1.0)
-    form *= np.where(_share(tokens, sentences, _named(tokens, _LICENCE)[tokens.ids], words) > 0, 0.2, 1.0)
+    form *= np.where(_share(tokens, sentences, tokens.named(_LICENCE)[tokens.ids], words) > 0, 0.2, 1.0)
     form *= np.where(sentences.quoted, 0.3, 1.0) * np.where(personal > 0, 0.4, 1.0)
     return np.asarray(form, np.float64)
 
@@ -182,14 +184,6 @@ def _crowded(tokens: Tokens, sentences: Sentences) -> Bools:
 def _share(tokens: Tokens, sentences: Sentences, which: Bools, words: Ints) -> Floats:
     share: Floats = np.bincount(sentences.of_word[which], minlength=len(words)) / words
     return share
-
-
-def _numbers(tokens: Tokens) -> Bools:
-    return np.array([word[0].isdigit() for word in tokens.words], bool)
-
-
-def _named(tokens: Tokens, words: frozenset[str]) -> Bools:
-    return np.array([word in words for word in tokens.words], bool)
 
 
 def _dense(tokens: Tokens) -> float:

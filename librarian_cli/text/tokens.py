@@ -10,7 +10,7 @@ Positions are in characters of the text. Needs numpy: import it where the work i
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,6 +65,8 @@ class Tokens:
     ids: Ints
     gaps: Ints
     words: list[str]
+    index: Mapping[str, int]
+    """Each of the words with its id."""
     upper: Bools
     """Begins with a capital."""
     shouted: Bools
@@ -75,11 +77,21 @@ class Tokens:
     """By id: among the commonest of its language."""
     is_small: Bools
     """By id: begins with a letter that could be a capital (as most scripts have none)."""
+    is_number: Bools
+    """By id: begins with a figure."""
+    is_ideograph: Bools
+    """By id: is an ideograph or a hiragana."""
     is_aside: Bools
     """Of the licence or the notes that a maker of e-books put around the text."""
 
     def __len__(self) -> int:
         return len(self.starts)
+
+    def named(self, words: Iterable[str]) -> Bools:
+        """By id: is one of these words."""
+        found = np.zeros(len(self.words), bool)
+        found[[self.index[word] for word in words if word in self.index]] = True
+        return found
 
 
 def read(text: str, language: str = "") -> Tokens:
@@ -94,16 +106,17 @@ def read(text: str, language: str = "") -> Tokens:
         place += count
     _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
     spans = zip(starts[first].tolist(), ends[first].tolist(), strict=True)
-    words, ids, owned = _vocabulary([text[a:b] for a, b in spans])
-    ids = ids[inverse]
+    index, ids, owned = _vocabulary([text[a:b] for a, b in spans])
+    words, ids = list(index), ids[inverse]
+    small, number, ideograph = _heads(words)
     ends -= 2 * owned[inverse]
     stops = languages.STOP_WORDS["en"] | (languages.STOP_WORDS.get(language or "en") or _commonest(ids, words))
     return Tokens(
-        text, language, starts, ends, ids, gaps, words, upper, shouted,
+        text, language, starts, ends, ids, gaps, words, index, upper, shouted,
         is_word=np.array([_is_word(word) for word in words], bool),
         is_stop=np.array([_is_stop(word, stops) for word in words], bool),
-        is_small=np.array([word[0].upper() != word[0] for word in words], bool),
-        is_aside=_asides(ids, words),
+        is_small=small, is_number=number, is_ideograph=ideograph,
+        is_aside=_asides(ids, index),
     )  # fmt: skip
 
 
@@ -216,7 +229,7 @@ def _gaps(classes: npt.NDArray[np.uint8], inside: Bools, starts: Ints, lengths: 
     return gaps
 
 
-def _vocabulary(shown: list[str]) -> tuple[list[str], Ints, Ints]:
+def _vocabulary(shown: list[str]) -> tuple[dict[str, int], Ints, Ints]:
     """Lower case without possessives. Returns: the words, the id of each one shown, and whether it had a possessive."""
     numbers: dict[str, int] = {}
     ids, owned = [], []
@@ -226,11 +239,24 @@ def _vocabulary(shown: list[str]) -> tuple[list[str], Ints, Ints]:
         small = small[:-2] if possessive else small
         ids.append(numbers.setdefault(small, len(numbers)))
         owned.append(possessive)
-    return list(numbers), np.array(ids, np.int64), np.array(owned, np.int64)
+    return numbers, np.array(ids, np.int64), np.array(owned, np.int64)
+
+
+def _heads(words: list[str]) -> tuple[Bools, Bools, Bools]:
+    """Of each word, whether its first character is small where it could be a capital, a figure, an ideograph."""
+    codes = np.frombuffer("".join([word[0] for word in words]).encode("utf-32-le", "surrogatepass"), np.uint32)
+    heads, inverse = np.unique(codes, return_inverse=True)
+    chars = [chr(code) for code in heads.tolist()]
+    small = np.array([char.upper() != char for char in chars], bool)
+    number = np.array([char.isdigit() for char in chars], bool)
+    ideograph = np.array([bool(IDEOGRAPHS.match(char)) for char in chars], bool)
+    return small[inverse], number[inverse], ideograph[inverse]
 
 
 def _is_stop(word: str, stops: frozenset[str]) -> bool:
-    return word in stops or word.partition("'")[0] in stops or (len(word) == 1 and bool(_GRAMMAR.match(word)))
+    if word in stops:
+        return True
+    return ("'" in word and word.partition("'")[0] in stops) or (len(word) == 1 and bool(_GRAMMAR.match(word)))
 
 
 def _commonest(ids: Ints, words: list[str]) -> frozenset[str]:
@@ -241,10 +267,10 @@ def _commonest(ids: Ints, words: list[str]) -> frozenset[str]:
     return frozenset(words[number] for number in often.tolist() if len(words[number]) <= _COMMON_CHARS)
 
 
-def _asides(ids: Ints, words: list[str]) -> Bools:
+def _asides(ids: Ints, index: Mapping[str, int]) -> Bools:
     """Blocks at the beginning and the end that speak of e-books more than once, and what lies between two of them."""
     count = len(ids)
-    telling = np.array([word in _MAKERS for word in words], bool)[ids]
+    telling = np.isin(ids, [index[word] for word in _MAKERS if word in index])
     block = np.arange(count) // _ASIDE_WORDS
     told = np.bincount(block[telling], minlength=count // _ASIDE_WORDS + 1) > 1
     head = max(_HEAD_WORDS, count // 20) // _ASIDE_WORDS
@@ -260,4 +286,6 @@ def _asides(ids: Ints, words: list[str]) -> Bools:
 def _is_word(word: str) -> bool:
     if len(word) > _LONGEST_WORD:
         return False
+    if word.isalpha() and len(word) > 1:  # nearly all
+        return True
     return (len(word) > 1 and word[0].isalpha() and not any(map(str.isdigit, word))) or bool(IDEOGRAPHS.match(word))

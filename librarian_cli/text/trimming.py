@@ -29,7 +29,12 @@ def trim(text: str, placed: Sequence[Placed]) -> list[Placed]:
     joined = _join_numbers(text, _without_refrains(placed))
     bodies = _bodies(text, joined)
     opening = len(list(takewhile(lambda i: _is_title_page(joined, bodies, i), count())))
-    kept = [p for i, p in enumerate(joined) if i >= opening and not _is_empty(joined, bodies, i)]
+    title = _half_title(joined, bodies, opening)
+    kept = [
+        heading
+        for i, heading in enumerate(joined)
+        if i >= opening and not _is_empty(joined, bodies, i) and headings.title_key(heading.title) != title
+    ]
     return kept if len(kept) >= 2 else joined
 
 
@@ -79,12 +84,26 @@ def _body(text: str, heading: Placed, end: int) -> int:
     return len(found) - len(own) if found.startswith(own) else _LONG_BODY_CHARS
 
 
+def _half_title(placed: Sequence[Placed], bodies: Sequence[int], opening: int) -> str:
+    """The key of a title of the first pages that stands again, right above a chapter: the book's own; or none."""
+    first = {headings.title_key(p.title) for p in placed[: opening + 1] if _names_nothing(p.title)}
+    again = [
+        headings.title_key(heading.title)
+        for heading, body in zip(placed[1:], bodies[1:], strict=True)
+        if body <= _NO_BODY_LETTERS
+    ]
+    return next((key for key in again if key in first), "-")
+
+
 def _is_title_page(placed: Sequence[Placed], bodies: Sequence[int], index: int) -> bool:
     """Whether the heading, all before it being so, is a line of the title page: it may hold further such lines."""
     if index >= len(placed) or not _names_nothing(placed[index].title):
         return False
     if bodies[index] >= _TITLE_PAGE_LETTERS:
         return bodies[index] < _LONG_BODY_CHARS and _BYLINE.fullmatch(placed[index].title) is not None
+    following = placed[index + 1].title if index + 1 < len(placed) else ""
+    if bodies[index] <= _NO_BODY_LETTERS and _BYLINE.fullmatch(following):
+        return True
     level = placed[index].level
     held = sum(1 for _ in takewhile(lambda p: p.level > level, placed[index + 1 :]))
     return (

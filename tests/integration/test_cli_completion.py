@@ -89,6 +89,11 @@ def test_jobs_are_offered_with_what_they_were(library: Path, words: tuple[str, .
     assert offered(*words, "1", library=library)["1"].startswith("ingest of 13 books, ")
 
 
+def test_names_of_books_are_offered_with_their_mentions(library: Path) -> None:
+    assert offered("graph", "ew", library=library) == {"Ewan": "10 times"}
+    assert "Mercator" in offered("graph", "", library=library)
+
+
 def test_names_of_settings_are_offered_with_their_values(tmp_path: Path) -> None:
     found = offered("config", "set", "")
     assert set(found) == {item.key for item in config.settings()}

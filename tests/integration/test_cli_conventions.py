@@ -26,6 +26,8 @@ RESULTS: tuple[Words, ...] = (
     ("cite", "--verify", "BOOK:3-40"),
     ("books",),
     ("show", "BOOK"),
+    ("show", "BOOK", "--full"),
+    ("graph", "Ewan", "--depth", "2"),
     ("text", "BOOK"),
     ("files",),
     ("remove", "BOOK"),
@@ -38,6 +40,7 @@ RESULTS: tuple[Words, ...] = (
     ("activity",),
     ("pause",),
     ("resume",),
+    ("maintain", "reembed", "--dry-run"),
     ("check",),
     ("config", "show"),
     ("config", "path"),
@@ -57,6 +60,7 @@ NOTICES: tuple[Words, ...] = (
     ("search", "--mode", "text", "xyzzyplugh"),
     ("books", "--status", "waiting"),
     ("agents", "--status", "running"),
+    ("maintain", "reembed"),
 )
 """Commands that have something to say that is no result."""
 

@@ -57,12 +57,16 @@ COMMANDS: tuple[tuple[str, Command], ...] = (
     ("books", always("books", "--status", "waiting")),  # none
     ("show", on_book("show")),
     ("show", lambda library: ("show", failed_book(library))),  # no audit, no chapters
+    ("graph", always("graph", "ewan", "--depth", "2")),
+    ("graph", always("graph", "Alexandria", "-n", "1")),
     ("text", on_book("text")),
     ("text", lambda library: ("text", f"{first_book(library)}:3-40")),
     ("files", always("files")),
     ("files", always("files", "--outcome", "failed", "--job", "1")),
     ("remove", on_book("remove")),
     ("status", always("status")),
+    ("maintain-reembed", always("maintain", "reembed")),
+    ("maintain-reembed-plan", always("maintain", "reembed", "--dry-run")),
     ("jobs", always("jobs")),
     ("job", always("jobs", "1")),
     ("runs", always("runs")),
@@ -96,8 +100,8 @@ def test_what_a_command_prints_is_what_its_schema_says(own: Path, name: str, com
 
 
 def test_every_schema_is_checked_with_real_output() -> None:
-    hooks = {"hook-book", "hook-run"}  # by test_hooks.py
-    assert {name for name, _ in COMMANDS} | hooks == set(schemas.NAMES)
+    elsewhere = {"hook-book", "hook-run", "maintain-generate"}  # by test_hooks.py and test_generate.py
+    assert {name for name, _ in COMMANDS} | elsewhere == set(schemas.NAMES)
 
 
 @pytest.mark.parametrize("name", schemas.NAMES)

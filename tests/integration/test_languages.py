@@ -74,3 +74,32 @@ def test_an_ingest_renews_the_index_of_an_older_program(library: Path, tmp_path:
     assert librarian("check", library=older).code == 0
     again = librarian("ingest", tmp_path / "nothing", library=older)
     assert "full-text index" not in again.err
+
+
+@pytest.mark.parametrize(
+    ("query", "codes"),
+    [
+        ('"alten Häusern"', {"de"}),  # phrases hold in the forms of each language
+        ('"Häusern alten"', set()),
+        ('"图书馆" 书', {"zh"}),
+        ('"館があります"', {"ja"}),
+        ('"館をあります"', set()),
+        ("Häus*", {"de"}),
+        ("图书*", {"zh"}),
+        ("Haus -Bäcker", set()),  # one passage holds both
+        ("Haus -книги", {"de"}),
+        ("図書館 -漁師", set()),
+        ("図書館" * 1300, {"ja"}),  # as long as a query may be
+        (" ".join(["Häuser", *(f"x{number}" for number in range(200))]), {"de"}),
+    ],
+)
+def test_the_query_language_holds_in_every_language(library: Path, query: str, codes: set[str]) -> None:
+    with open_librarian(library) as opened:
+        hits = opened.search(Query(query, mode="text"))
+    assert {Path(hit.path.decode()).stem for hit in hits} == codes
+
+
+def test_expansion_brings_no_error_in_a_library_of_many_languages(library: Path) -> None:
+    with open_librarian(library) as opened:
+        hits = opened.search(Query("Haus", expand=True))
+    assert Path(hits[0].path.decode()).stem == "de"

@@ -7,6 +7,7 @@ from typing import Any
 from librarian_cli.capacity import worker_counts
 from librarian_cli.config import Config
 from librarian_cli.pipeline.pools import Call, Pools
+from librarian_cli.store.owners import Worker
 
 
 class InlinePools(Pools):
@@ -22,6 +23,10 @@ class InlinePools(Pools):
         except Exception as exc:  # noqa: BLE001  # as a pool does: whatever a call raises is its result
             future.set_exception(exc)
         return future
+
+    def workers(self) -> tuple[Worker, ...]:
+        """There are none."""
+        return ()
 
     def kill(self, pool: str, future: "Future[Any]") -> None:
         """There is never anything left to kill."""

@@ -44,7 +44,12 @@ def test_each_source_outranks_the_one_before_it(file: Path, monkeypatch: pytest.
 def test_every_key_can_be_set_in_the_file_and_by_its_environment_twin(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chosen = {"limits.profile": "gentle", "limits.prefer": "ingestion", "ingest.order_groups": "folder"}
+    chosen = {
+        "limits.profile": "gentle",
+        "limits.prefer": "ingestion",
+        "ingest.order_groups": "folder",
+        "embedder.kind": "openai",
+    }
     for setting in config.settings():
         if setting.key.endswith(".path"):
             value = "/somewhere"

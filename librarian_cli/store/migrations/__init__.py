@@ -5,7 +5,14 @@ import time
 from pathlib import Path
 
 from librarian_cli.errors import EnvironmentFault
-from librarian_cli.store.migrations import m001_first, m002_chapter_kind, m003_languages, m004_enrichment
+from librarian_cli.store.migrations import (
+    m001_first,
+    m002_chapter_kind,
+    m003_languages,
+    m004_enrichment,
+    m005_embedders,
+    m006_generated,
+)
 
 APPLICATION_ID = 0x4C696272  # "Libr", so that `file` and we can tell a library from other SQLite files
 
@@ -14,6 +21,8 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("m002_chapter_kind", m002_chapter_kind.SCRIPT),
     ("m003_languages", m003_languages.SCRIPT),
     ("m004_enrichment", m004_enrichment.SCRIPT),
+    ("m005_embedders", m005_embedders.SCRIPT),
+    ("m006_generated", m006_generated.SCRIPT),
 )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from librarian_cli import errors
-from librarian_cli.embedders import lsa, lsa_basis
+from librarian_cli.embedders import codes, lsa, lsa_basis
 
 TOPICS = (
     "whale ship harpoon captain sail mast voyage ocean crew storm",
@@ -36,7 +36,7 @@ def basis(texts: list[str]) -> lsa.Basis:
 
 def test_a_query_finds_texts_that_share_its_topic_but_not_its_words(texts: list[str]) -> None:
     basis = lsa.fit(texts, dimensions=3)
-    cosines = lsa.similarities(lsa.project(basis, texts), lsa.query_vector(basis, "whales"))
+    cosines = codes.similarities(lsa.project(basis, texts), lsa.query_vector(basis, "whales"))
     related = [place for place in range(0, len(texts), 3) if "whale" not in texts[place]]
     unrelated = [place for place in range(len(texts)) if place % 3]
     assert related
@@ -53,7 +53,7 @@ def test_the_same_texts_give_the_same_bytes(texts: list[str], basis: lsa.Basis) 
 def test_a_vector_does_not_depend_on_the_company_of_its_text(texts: list[str], basis: lsa.Basis) -> None:
     together = lsa.project(basis, texts)
     projector = lsa.Projector(basis)
-    alone = lsa.Vectors.join([projector.project([text]) for text in reversed(texts)], dimensions=16)
+    alone = codes.Vectors.join([projector.project([text]) for text in reversed(texts)], dimensions=16)
     assert alone.codes[::-1].tolist() == together.codes.tolist()
     assert alone.scales[::-1].tolist() == together.scales.tolist()
 
@@ -73,16 +73,16 @@ def test_quantised_rows_have_unit_length_and_match_the_query_side(texts: list[st
     rows = vectors.codes * vectors.scales[:, np.newaxis]
     assert np.linalg.norm(rows, axis=1) == pytest.approx(1, abs=0.01)
     exact = lsa.query_vector(basis, texts[5])
-    assert float(lsa.similarities(vectors, exact)[5]) == pytest.approx(1, abs=0.01)
+    assert float(codes.similarities(vectors, exact)[5]) == pytest.approx(1, abs=0.01)
 
 
 def test_similarities_are_exact_over_several_blocks() -> None:
     draw = np.random.default_rng(2)
-    codes = draw.integers(-127, 128, (5_000, 128)).astype(np.int8)
+    numbers = draw.integers(-127, 128, (5_000, 128)).astype(np.int8)
     scales = draw.random(5_000, dtype=np.float32)
     query = draw.standard_normal(128).astype(np.float32)
-    expected = (codes.astype(np.float64) @ query) * scales
-    found = lsa.similarities(lsa.Vectors(codes, scales), query)
+    expected = (numbers.astype(np.float64) @ query) * scales
+    found = codes.similarities(codes.Vectors(numbers, scales), query)
     assert found == pytest.approx(expected, rel=1e-4, abs=1e-3)
 
 
@@ -117,7 +117,7 @@ def test_a_tiny_library_gives_finite_vectors(few: list[str]) -> None:
     assert vectors.codes.shape == (len(few), lsa.DIMENSIONS)
     query = lsa.query_vector(basis, "whale ship")
     assert query.shape == (lsa.DIMENSIONS,)
-    assert np.isfinite(lsa.similarities(vectors, query)).all()
+    assert np.isfinite(codes.similarities(vectors, query)).all()
 
 
 def test_texts_without_known_terms_have_zero_rows(basis: lsa.Basis) -> None:
@@ -138,19 +138,19 @@ def test_vectors_survive_their_bytes(texts: list[str], basis: lsa.Basis) -> None
     vectors = lsa.project(basis, texts[:7])
     blob = vectors.to_bytes()
     assert len(blob) == 7 * (16 + 4)
-    again = lsa.Vectors.from_bytes(blob, dimensions=16)
+    again = codes.Vectors.from_bytes(blob, dimensions=16)
     assert (again.codes == vectors.codes).all()
     assert (again.scales == vectors.scales).all()
-    assert len(lsa.Vectors.from_bytes(b"")) == 0
+    assert len(codes.Vectors.from_bytes(b"", dimensions=16)) == 0
     with pytest.raises(ValueError, match="no rows"):
-        lsa.Vectors.from_bytes(blob[:-1], dimensions=16)
+        codes.Vectors.from_bytes(blob[:-1], dimensions=16)
 
 
 def test_joined_vectors_keep_their_order(texts: list[str], basis: lsa.Basis) -> None:
     first, second = lsa.project(basis, texts[:3]), lsa.project(basis, texts[3:5])
-    joined = lsa.Vectors.join([first, second], dimensions=16)
+    joined = codes.Vectors.join([first, second], dimensions=16)
     assert joined.codes.tolist() == first.codes.tolist() + second.codes.tolist()
-    assert len(lsa.Vectors.join([])) == 0
+    assert len(codes.Vectors.join([], dimensions=16)) == 0
 
 
 def test_a_saved_basis_gives_the_same_vectors(tmp_path: Path, texts: list[str], basis: lsa.Basis) -> None:

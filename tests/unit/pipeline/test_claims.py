@@ -54,9 +54,16 @@ def test_what_is_wanted_shrinks_by_what_waits_for_the_slots_of_its_own_stage() -
     less = {want.stage: want for want in wanted(execution("extract", calls_left=3, seconds_left=1.5))}
     assert less["extract"].count == by_stage["extract"].count - 3
     assert less["extract"].seconds == by_stage["extract"].seconds - 1.5
-    assert {name: want for name, want in less.items() if name != "extract"} == {
-        name: want for name, want in by_stage.items() if name != "extract"
-    }
+    others = ("schema", "chunk", "audit")
+    assert [less[name] for name in others] == [by_stage[name] for name in others]
+
+
+@pytest.mark.parametrize("stage", ["schema", "extract", "chunk"])
+def test_while_books_wait_to_be_searchable_one_at_a_time_is_enriched(stage: str) -> None:
+    reading = execution(stage)
+    assert {want.stage: want.count for want in wanted(reading)}["enrich"] == 1
+    assert "enrich" not in {want.stage for want in wanted(reading, execution("enrich"))}
+    assert {want.stage: want.count for want in wanted(execution("audit"))}["enrich"] > 1
 
 
 @pytest.mark.parametrize(

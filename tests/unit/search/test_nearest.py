@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from librarian_cli.config import Config
 from librarian_cli.embedders import lsa
+from librarian_cli.embedders.query import QueryEmbedder
 from librarian_cli.search import nearest
 from librarian_cli.store import content, vectors
 from librarian_cli.store.connections import open_read_only
@@ -16,6 +18,9 @@ TEXTS = {
     "sea": "The tide lifts the boat. The boat leaves the harbour with the tide.",
     "shop": "The press prints a page. The page leaves the press wet with ink.",
 }
+
+
+BUILT_IN = QueryEmbedder(Config().embedder)
 
 
 @pytest.fixture
@@ -42,7 +47,7 @@ def index(connection: sqlite3.Connection, folder: Path) -> None:
 
 def test_a_shelf_keeps_the_vectors_until_the_library_changes(writer: sqlite3.Connection, tmp_path: Path) -> None:
     reader = open_read_only(tmp_path / "library.db")
-    shelf = nearest.Shelf(tmp_path)
+    shelf = nearest.Shelf(tmp_path, BUILT_IN)
     first = shelf.space(reader)
     assert first is not None
     assert shelf.space(reader) is first
@@ -56,7 +61,7 @@ def test_a_shelf_keeps_the_vectors_until_the_library_changes(writer: sqlite3.Con
 
 
 def test_chunks_of_what_is_asked_for_are_nearest(writer: sqlite3.Connection, tmp_path: Path) -> None:
-    space = nearest.Shelf(tmp_path).space(writer)
+    space = nearest.Shelf(tmp_path, BUILT_IN).space(writer)
     assert space is not None
     cosines = space.cosines(space.query_vector("boat and harbour"))
     owners = np.repeat(space.books, space.sizes)
@@ -67,4 +72,4 @@ def test_chunks_of_what_is_asked_for_are_nearest(writer: sqlite3.Connection, tmp
 
 def test_a_library_without_vectors_has_no_space(tmp_path: Path) -> None:
     connection = make_library(tmp_path / "library.db")
-    assert nearest.Shelf(tmp_path).space(connection) is None
+    assert nearest.Shelf(tmp_path, BUILT_IN).space(connection) is None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from librarian_cli.config import Config
 from librarian_cli.errors import UsageError
 from librarian_cli.models import Chapter, Page
 from librarian_cli.search import MATCH_START, MODES, Query, Searcher, fuse, syntax, words
@@ -67,7 +68,7 @@ def bench_queries() -> list[str]:
 
 
 def searcher(reader: sqlite3.Connection) -> Searcher:
-    return Searcher(reader, Path("nowhere"), 0.15)
+    return Searcher(reader, Path("nowhere"), Config())
 
 
 def ask(reader: sqlite3.Connection, query: Query) -> list[str]:

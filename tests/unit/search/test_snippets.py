@@ -3,6 +3,7 @@
 import pytest
 
 from librarian_cli.search.snippets import MATCH_END, MATCH_START, snippet
+from librarian_cli.text import analysis
 
 
 def marked(text: str) -> str:
@@ -66,3 +67,29 @@ def test_a_sentence_too_long_to_show_is_cut_only_where_it_is_too_long() -> None:
 def test_a_snippet_of_a_long_passage_is_cut_quickly() -> None:
     assert snippet("word " * 20_000, ["word"]).count(MATCH_START) == 32
     assert snippet("Word. " * 20_000, ["word"]).count(MATCH_START) == 32
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "language", "expected"),
+    [
+        ("Alte Häuser, hautnah.", ["haus"], "de", "Alte [Häuser], hautnah."),
+        ("Deux églises.", ["eglise"], "fr", "Deux [églises]."),
+        ("Старые книги.", ["книга"], "ru", "Старые [книги]."),
+        ("新しい図書館です。", ["図書館"], "ja", "新しい[図書館]です。"),
+        ("我在图书馆看书。", ["图书馆", "书"], "zh", "我在[图书馆]看[书]。"),
+        ("Linuxの本。", ["linux", "本"], "ja", "[Linux]の[本]。"),
+        ("The word 图书馆.", ["图书馆", "word"], "en", "The [word] [图书馆]."),
+    ],
+)
+def test_words_are_marked_in_the_inflections_of_their_language(
+    text: str, words: list[str], language: str, expected: str
+) -> None:
+    assert marked(snippet(text, words, name=analysis.choose(text, language))) == expected
+
+
+def test_sentences_of_chinese_end_at_its_full_stop() -> None:
+    text = "今天下雨。" + "我们去图书馆看书！" + "明天天气会很好吗？" * 12
+    found = marked(snippet(text, ["图书馆"], name=analysis.choose(text, "zh")))
+    assert found.startswith("今天下雨。我们去[图书馆]看书！明天")
+    assert found.endswith(("吗？ …", "吗？"))
+    assert len(found) < 90

@@ -64,9 +64,9 @@ def test_spans_are_places_in_the_stored_text(connection: sqlite3.Connection, row
     found = enrichment.of_book(connection, row)
     assert found is not None
     for start, end in found.summary:
-        assert content.part(connection, row, start, end) == TEXT[start:end]
+        assert content.text(connection, row)[start:end] == TEXT[start:end]
     ellen = next(item for item in found.entities if item.name == "Port Ellen")
-    assert {content.part(connection, row, *span) for span in spans.unpack(ellen.mentions)} == {"Port Ellen"}
+    assert {TEXT[start:end] for start, end in spans.unpack(ellen.mentions)} == {"Port Ellen"}
 
 
 def test_a_text_that_goes_takes_its_findings_along(connection: sqlite3.Connection, row: int) -> None:

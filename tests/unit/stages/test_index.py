@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from librarian_cli.config import IndexSettings
-from librarian_cli.embedders import lsa
-from librarian_cli.stages import index
+from librarian_cli.config import EmbedderSettings, IndexSettings
+from librarian_cli.embedders import codes, lsa
+from librarian_cli.stages import embed, index
 from librarian_cli.store import content, vectors
 from librarian_cli.store.database import Database
 from tests.support.stored import add_book, save_text
@@ -123,15 +123,15 @@ def test_an_empty_library_needs_no_index(make: Callable[[], Shelf]) -> None:
     shelf = make()
     assert shelf.update() == 0
     assert shelf.calls == []
-    assert not index.needed(shelf.reader)
+    assert not embed.needed(shelf.reader, EmbedderSettings())
 
 
 def test_a_second_run_has_nothing_to_do(make: Callable[[], Shelf]) -> None:
     shelf = make()
     shelf.add(*NAMES[:8])
-    assert index.needed(shelf.reader)
+    assert embed.needed(shelf.reader, EmbedderSettings())
     shelf.update()
-    assert not index.needed(shelf.reader)
+    assert not embed.needed(shelf.reader, EmbedderSettings())
     shelf.calls.clear()
     assert shelf.update() == 0
     assert shelf.calls == []
@@ -156,7 +156,7 @@ def test_every_chunk_has_one_vector_under_the_basis_in_force(make: Callable[[], 
     shelf.add(*NAMES[:4])
     shelf.update()
     for item in vectors.stored(shelf.reader, shelf.basis):
-        assert len(lsa.Vectors.from_bytes(item.codes, dimensions=8).codes) == item.chunks
+        assert len(codes.Vectors.from_bytes(item.codes, dimensions=8).codes) == item.chunks
 
 
 def test_a_lost_basis_is_fitted_again(make: Callable[[], Shelf]) -> None:
@@ -174,12 +174,12 @@ def test_a_run_that_is_stopped_leaves_the_old_index_in_force(make: Callable[[], 
     shelf = make()
     shelf.add(*NAMES[:4])
     shelf.update()
-    before, codes = shelf.basis, shelf.codes()
+    before, kept = shelf.basis, shelf.codes()
     shelf.add(*NAMES[4:])
     stop = threading.Event()
     stop.set()
     shelf.update(stop=stop)
-    assert (shelf.basis, shelf.codes()) == (before, codes)
+    assert (shelf.basis, shelf.codes()) == (before, kept)
     assert vectors.basis_file(shelf.folder, before).exists()
     shelf.update()
     assert len(shelf.codes()) == len(NAMES)
@@ -192,5 +192,5 @@ def test_similar_words_are_near_in_the_stored_vectors(make: Callable[[], Shelf])
     basis = lsa.Basis.load(vectors.basis_file(shelf.folder, shelf.basis))
     (first, *_) = vectors.stored(shelf.reader, shelf.basis)
     own = content.chunk_by_row(shelf.reader, first.first_chunk).text
-    cosines = lsa.similarities(lsa.Vectors.from_bytes(first.codes, dimensions=8), lsa.query_vector(basis, own))
+    cosines = codes.similarities(codes.Vectors.from_bytes(first.codes, dimensions=8), lsa.query_vector(basis, own))
     assert float(np.max(cosines)) > 0.9

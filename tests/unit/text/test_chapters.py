@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import time
 from pathlib import Path
 
 import pytest
@@ -184,6 +186,15 @@ def test_an_outline_names_an_appendix_without_the_label_that_is_printed() -> Non
     assert chapters.find_chapters(text, structure)[1].start_char == text.index("A.2")
 
 
+def test_ten_thousand_outline_entries_of_one_page_take_no_time() -> None:
+    text = "a line\n" * 150_000 + "Omega Point\n"
+    structure = [BookHeading(f"Zeta {n:05} x", 1 + n % 9, 0, len(text), exact=False) for n in range(10_000)]
+    structure.append(BookHeading("Omega Point", 1, 0, len(text), exact=False))
+    start = time.process_time()
+    chapters.find_chapters(text, structure)
+    assert time.process_time() - start < 5
+
+
 def test_chapters_that_are_roman_numbers_are_no_page_names() -> None:
     names = ["I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "Coda of it all"]
     text = book(*names)
@@ -268,6 +279,36 @@ def test_chapters_of_the_development_books_are_found_with_f1_of_95_percent() -> 
         hits, total = hits + 2 * matched, total + len(found) + len(truth)
     assert sum(scores) / len(scores) >= 0.95
     assert hits / total >= 0.95
+
+
+NUMBERED = re.compile(r"^([ \t]*)(?:CHAPTER|Chapter|LETTER|Letter)[ \t]+([IVXLC]+|\d+)\b", re.M)
+
+
+@pytest.mark.skipif(not DATA, reason="LIBRARIAN_TEST_DATA is not set")
+@pytest.mark.parametrize("shape", ["Kapitel {0}", "ГЛАВА {0}", "Stave {0}", "第{1}章", "{0}", "{1}", "## Chapter {1}"])
+def test_chapters_of_the_development_books_are_found_however_they_are_numbered(shape: str) -> None:
+    scores = []
+    for truth_file in sorted((Path(DATA or "") / "quality/dev/books").glob("*.chapters.json")):
+        text = truth_file.with_name(truth_file.name.split(".")[0] + ".txt").read_text("utf-8-sig")
+        truth = [entry[0] for entry in json.loads(truth_file.read_text())["chapters"]]
+        named = sum(bool(NUMBERED.match(text[start : start + 40].lstrip("\n"))) for start in truth)
+        if 2 * named > len(truth):
+            other, truth = renumbered(text, truth, shape)
+            found = [c.start_char for c in chapters.find_chapters(other)]
+            scores.append(2 * count_matches(found, truth) / (len(found) + len(truth)))
+    assert len(scores) >= 8
+    assert sum(scores) / len(scores) >= 0.95
+
+
+def renumbered(text: str, truth: list[int], shape: str) -> tuple[str, list[int]]:
+    pieces, moves, last = [], [(0, 0)], 0
+    for match in NUMBERED.finditer(text):
+        heading = match[1] + shape.format(match[2], numerals.parse_number(match[2]))
+        pieces += [text[last : match.start()], heading]
+        moves.append((match.end(), moves[-1][1] + len(heading) - len(match[0])))
+        last = match.end()
+    pieces.append(text[last:])
+    return "".join(pieces), [start + max(move for move in moves if move[0] <= start)[1] for start in truth]
 
 
 def count_matches(found: list[int], truth: list[int]) -> int:

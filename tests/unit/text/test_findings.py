@@ -3,10 +3,10 @@
 import pytest
 
 from librarian_cli.models import Chapter
-from librarian_cli.text import entities, sentences, spans
+from librarian_cli.text import sentences, spans
 from librarian_cli.text import tokens as reading
 from librarian_cli.text.enrichment import enrich
-from librarian_cli.text.findings import Entity, Findings, Span
+from librarian_cli.text.findings import Entity, Findings, Span, key_of
 
 TIDES = (
     "The rule of twelfths estimates the height of the tide at any hour between low and high water. "
@@ -174,7 +174,7 @@ def test_packed_spans_come_back(found: tuple[Span, ...]) -> None:
     ("name", "key"), [("Mr. Darcy", "mr darcy"), ("O'Brien", "o brien"), ("ÉMILE  Zola", "émile zola")]
 )
 def test_names_are_compared_without_case_and_marks(name: str, key: str) -> None:
-    assert entities.key_of(name) == key
+    assert key_of(name) == key
 
 
 CHINESE = (
@@ -243,3 +243,30 @@ def test_items_of_a_list_are_sentences_of_their_own() -> None:
     tokens = reading.read(text, "en")
     starts = sentences.find_sentences(tokens).starts.tolist()
     assert [text[start:].split()[0] for start in starts] == ["Take", "Charts", "Ropes"]
+
+
+def test_who_speaks_in_a_play_is_a_person() -> None:
+    play = (
+        "HALE. I never trust a chart, not even one of Leith.\n\nMARY. Then nobody is trusted in this office.\n\n"
+        "HALE. Bring me the barometer, Mary, and the old tables of the tide.\n\nWARNING: the tide is high.\n\n"
+    )
+    found = names(play * 4)
+    assert (found["Hale"], found["Mary"]) == ("PERSON", "PERSON")
+    assert "Warning" not in found
+
+
+def test_a_summary_says_nothing_twice() -> None:
+    said = cut(TIDES * 5, enrich(TIDES * 5, (), "en").summary)
+    assert said
+    assert len(said) == len(set(said))
+
+
+def test_a_chapters_title_is_no_part_of_its_first_sentence() -> None:
+    title = "2. Barometers of Leith"
+    text = TIDES * 2 + "\n" + title + "\n" + WEATHER * 3
+    border = 2 * len(TIDES) + 1
+    chapters = (Chapter("Tides", 1, 0, border), Chapter(title, 1, border, len(text)))
+    found = enrich(text, chapters, "en")
+    said = cut(text, (*found.summary, *found.chapters[1].summary))
+    assert any(sentence.startswith("A barometer") for sentence in said)
+    assert not any("Barometers of Leith" in sentence for sentence in said)

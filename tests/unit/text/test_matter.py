@@ -72,7 +72,21 @@ def test_numbers_before_a_name_do_not_hide_it() -> None:
     assert kinds("1. Preface", "2. The Tide", "3. The Moon", "12. Index of Functions") == "foob"
 
 
+def test_letters_inside_a_name_are_no_numbers() -> None:
+    assert kinds("LIST OF ILLUSTRATIONS", "Chapter 1", "Chapter 2", "LIST OF REFERENCES") == "foob"
+
+
 def test_a_text_that_is_nothing_but_matter_is_body() -> None:
     assert kinds("Glossary") == "o"
     assert kinds("Preface", "Index") == "oo"
     assert kinds() == ""
+
+
+def test_an_introduction_before_the_preface_is_front_matter() -> None:
+    assert kinds("Introduction", "Preface", "Chapter 1", "Chapter 2") == "ffoo"
+
+
+def test_indexes_of_many_things_are_back_matter() -> None:
+    assert kinds("1 Uses", "2 Ends", "Editor Functions Index", "VI Index", "Index, general", "Index of Commands") == (
+        "oobbbb"
+    )

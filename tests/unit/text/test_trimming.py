@@ -70,3 +70,10 @@ def test_a_part_that_repeats_in_every_chapter_and_says_what_it_is_stays() -> Non
 
 def test_headings_of_a_short_text_all_stay_when_all_would_go() -> None:
     assert trimmed((1, "One line"), "x", (1, "And another"), "y") == ["One line", "And another"]
+
+
+def test_the_books_title_set_again_above_its_chapters_is_no_part() -> None:
+    found = trimmed(
+        (1, "THE TIDES"), (2, "Preface"), PROSE, (1, "THE TIDES"), (2, "Chapter 1"), PROSE, (2, "Chapter 2"), PROSE
+    )
+    assert found == ["Preface", "Chapter 1", "Chapter 2"]
