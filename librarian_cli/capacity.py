@@ -28,7 +28,7 @@ def book_caps(config: Config, workers: Mapping[str, int]) -> dict[str, int]:
     # searchable first. What bounds memory are the bytes in flight.
     auto = {
         "schema": 8 * workers["extract"],
-        "ingestion": 512 * workers["extract"],
+        "ingestion": 4096 * workers["extract"],
         "trust_audit": 8 * workers["audit"],
     }
     auto["total"] = sum(auto.values())

@@ -14,6 +14,8 @@ from librarian_cli.store import activity, agents, pauses, tasks
 _AHEAD_SECONDS = 2.0
 _AHEAD_CALLS = 16
 """What is claimed for each slot beforehand, at most: longer than a commit of much text takes."""
+_YIELDING = (0.1, 8)
+"""Seconds and calls of what gives way to other work: one long book, or some short ones."""
 _TO_SEARCHABLE = ("schema", "extract", "chunk")
 """Stages that a book passes before it can be searched."""
 
@@ -21,16 +23,19 @@ _TO_SEARCHABLE = ("schema", "extract", "chunk")
 def wants(executions: Collection[Execution], slots: Mapping[str, int], prefer: str) -> list[tasks.Want]:
     """What the slots can take: the preferred queue first, then later stages, so that what is begun ends.
 
-    While books wait to be searchable, what they can do without gets one worker, that has no work beforehand.
+    While books wait to be searchable, little of what they can do without is begun with.
     """
     found = []
     is_reading = any(item.calls_left and item.stage.name in _TO_SEARCHABLE for item in executions)
     later_first = STAGES[::-1]
     for stage in sorted(later_first, key=lambda stage: stage.queue != prefer):
         waiting = [item for item in executions if item.calls_left and item.stage is stage]
-        seconds = _AHEAD_SECONDS * slots[stage.pool] - sum(item.seconds_left for item in waiting)
-        ahead = 1 if stage.name in OPTIONAL and is_reading else _AHEAD_CALLS * slots[stage.pool]
-        room = ahead - sum(item.calls_left for item in waiting)
+        gives_way = stage.name in OPTIONAL and is_reading
+        ahead, calls = (
+            _YIELDING if gives_way else (_AHEAD_SECONDS * slots[stage.pool], _AHEAD_CALLS * slots[stage.pool])
+        )
+        seconds = ahead - sum(item.seconds_left for item in waiting)
+        room = calls - sum(item.calls_left for item in waiting)
         if room > 0 and seconds > 0:
             found.append(tasks.Want(stage.name, stage.queue, room, seconds))
     return found
@@ -52,7 +57,7 @@ def claim(
     """
     paused = pauses.current(connection)
     wanted = [want for want in wanted if not paused & {pauses.ALL, want.stage, want.queue}]
-    found = tasks.claim(connection, owner, wanted, within, between=_between(connection, paused))
+    found = tasks.claim(connection, owner, wanted, within, between=_between(connection, wanted, within, paused))
     for want in wanted if alone and not found else ():
         found = tasks.claim(connection, owner, [replace(want, count=1)], within, alone=True)
         if found:
@@ -60,8 +65,18 @@ def claim(
     return [_give_to_agent(connection, task, owner) for task in found]
 
 
-def _between(connection: sqlite3.Connection, paused: frozenset[str]) -> dict[str, set[int]]:
-    """Books, by queue, that are between two of its stages. They count as under way, unless they are paused."""
+def _between(
+    connection: sqlite3.Connection, wanted: Sequence[tasks.Want], within: tasks.Caps, paused: frozenset[str]
+) -> dict[str, set[int]]:
+    """Books, by queue, that are between two of its stages. They count as under way, unless they are paused.
+
+    They are only looked for where the caps are near: with thousands of them it takes longer than all else of a claim.
+    """
+    at_work = agents.at_work(connection)
+    more = sum(want.count for want in wanted)
+    far = all(at_work.get(QUEUES[queue], 0) + more <= cap for queue, cap in within.queues.items() if queue in QUEUES)
+    if far and sum(at_work.values()) + more <= within.total:
+        return {}
     found: dict[str, set[int]] = {}
     for queue, stages in QUEUE_STAGES.items():
         for stage in stages[1:]:

@@ -91,6 +91,11 @@ def is_at_work(connection: sqlite3.Connection, row: int) -> bool:
     return connection.execute("SELECT 1 FROM agents WHERE id = ? AND ended_at IS NULL", (row,)).fetchone() is not None
 
 
+def at_work(connection: sqlite3.Connection) -> dict[str, int]:
+    """How many agents of each type have not ended."""
+    return dict(connection.execute("SELECT type, count(*) FROM agents WHERE ended_at IS NULL GROUP BY type").fetchall())
+
+
 def between_stages(connection: sqlite3.Connection, stage: str, agent_type: str) -> set[int]:
     """Books of which a stage may be claimed now, and whose agent of this type waits for just that."""
     rows = connection.execute(
