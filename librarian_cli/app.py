@@ -32,7 +32,19 @@ from librarian_cli.pipeline.ledger import IngestResult
 from librarian_cli.search import BookHits, Query, Scope, Searcher, Similar
 from librarian_cli.stages import QUEUES, embed
 from librarian_cli.status import Status
-from librarian_cli.store import activity, agents, books, content, files, jobs, runs, tasks, untouched, vectors
+from librarian_cli.store import (
+    activity,
+    agents,
+    books,
+    content,
+    files,
+    generated,
+    jobs,
+    runs,
+    tasks,
+    untouched,
+    vectors,
+)
 from librarian_cli.store.activity import Entry
 from librarian_cli.store.agents import Agent, Totals
 from librarian_cli.store.connections import fault_of
@@ -43,6 +55,7 @@ from librarian_cli.store.runs import Run
 if TYPE_CHECKING:
     from librarian_cli.cite import Citation, Verification
     from librarian_cli.pipeline.engine import Engine
+    from librarian_cli.pipeline.generating import GenerateResult
     from librarian_cli.pipeline.intake import Request
     from librarian_cli.pipeline.pools import Pools
     from librarian_cli.pipeline.shutdown import Shutdown
@@ -363,6 +376,24 @@ class Librarian:
         reader = self._writable().reader()
         complete = not embed.needed(reader, self.config.embedder)
         return ReembedResult(embed.name_in_force(reader), complete, time.monotonic() - started)
+
+    def generate(self, prefixes: Sequence[str] = (), *, shutdown: "Shutdown | None" = None) -> "GenerateResult":
+        """Let the language model of the settings describe books: these, or all that it has not described yet.
+
+        Raises: UsageError: the settings name none, or there is no such book.
+        """
+        from librarian_cli.llm import TASK, Llm
+        from librarian_cli.pipeline import generating
+
+        database = self._writable()
+        reader = database.reader()
+        named = [books.find(reader, prefix).row for prefix in prefixes]
+        chosen = named or generated.books_without(reader, self.config.llm.model, TASK)
+        llm = Llm(self.config.llm, threading.Event())
+        if shutdown:
+            shutdown.on_change(llm.end)
+        with closing(llm.endpoint):
+            return generating.generate(database, self.config.llm, self.bus, llm=llm, chosen=chosen)
 
     def check(self, *, read_data: bool = False) -> CheckResult:
         """Verify the library: the file, its full-text index, its vectors, and with `read_data` every text's hash."""

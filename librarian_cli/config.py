@@ -232,6 +232,17 @@ class EmbedderSettings(EndpointSettings):
 
 
 @dataclass(frozen=True, slots=True)
+class LlmSettings(EndpointSettings):
+    """The language model that describes books when it is asked to; none by default."""
+
+    timeout_seconds: float = 300.0
+    patience_seconds: float = 300.0
+    concurrency: int = 1
+    max_input_chars: int = 12_000
+    """Of a book that are sent, spread over all of it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """All settings of one run."""
 
@@ -243,6 +254,7 @@ class Config:
     read: ReadLimits = field(default_factory=ReadLimits)
     search: SearchSettings = field(default_factory=SearchSettings)
     embedder: EmbedderSettings = field(default_factory=EmbedderSettings)
+    llm: LlmSettings = field(default_factory=LlmSettings)
     history: HistorySettings = field(default_factory=HistorySettings)
     hooks: HookSettings = field(default_factory=HookSettings)
     log: LogSettings = field(default_factory=LogSettings)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from librarian_cli.errors import UsageError
 from librarian_cli.models import AuditReport, Book, Chapter, Page, SchemaProposal
-from librarian_cli.store import books, content, files, tasks
+from librarian_cli.store import books, content, files, generated, tasks
+from librarian_cli.store.generated import Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,8 @@ class BookDetails:
     pages: tuple[Page, ...]
     proposal: tuple[str, SchemaProposal] | None
     audit: AuditReport | None
+    said: Said | None
+    """What a language model said of it."""
 
     def page_of(self, start_char: int) -> str | None:
         """The page, as printed, on which a character stands."""
@@ -36,6 +39,7 @@ def read(reader: sqlite3.Connection, book: Book) -> BookDetails:
         content.pages(reader, book.row),
         books.proposal(reader, book.row),
         books.audit(reader, book.row),
+        generated.of_book(reader, book.row),
     )
 
 

@@ -31,7 +31,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What one server was asked for one model since the library was made, without queries; `cost` by today's price."""
+    """What one server was asked for one model since the library was made, without queries.
+
+    `cost` is by the price in the settings, 0 for a model that they do not name.
+    """
 
     host: str
     model: str
@@ -132,7 +135,7 @@ def _vectors(reader: sqlite3.Connection, config: Config) -> Vectors:
     active = vectors.active_basis(reader)
     missing = len(vectors.books_without(reader, active[0] if active else ""))
     asked = embedders.usage(reader)
-    price = config.embedder.price_per_million_tokens / 1e6
+    prices = {item.model: item.price_per_million_tokens / 1e6 for item in (config.llm, config.embedder)}
     return Vectors(
         embed.name_in_force(reader) if active else "",
         embed.name(config.embedder),
@@ -148,7 +151,7 @@ def _vectors(reader: sqlite3.Connection, config: Config) -> Vectors:
                 item.failures,
                 item.limited,
                 item.tokens,
-                round(item.tokens * price, 6),
+                round(item.tokens * prices.get(item.model, 0.0), 6),
                 round(item.seconds, 3),
             )
             for item in asked

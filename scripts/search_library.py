@@ -24,7 +24,7 @@ from librarian_cli.models import Candidate, Chunked, Extract
 from librarian_cli.stages import index
 from librarian_cli.store import books, content, files, jobs
 from librarian_cli.store.database import Database
-from librarian_cli.text import chunks
+from librarian_cli.text import chunks, language
 
 _BOOK_CHARS = 500_000
 _BOOKS_AT_ONCE = 32
@@ -89,7 +89,7 @@ def _save(
         place = Candidate(b"/books", b"%d.txt" % number, len(text), number, 1, number)
         files.record(connection, place, job, book_row=row, outcome=None)
         content.save_extract(connection, row, Extract(text, (), (), (), None), keep_text=False)
-        content.save_chunks(connection, row, text, Chunked((), cuts))
+        content.save_chunks(connection, row, text, Chunked((), cuts, language.detect_language(text)[0]))
         books.set_status(connection, row, "ok", job)
 
 

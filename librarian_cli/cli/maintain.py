@@ -1,9 +1,10 @@
-"""`librarian maintain reembed`: what is done to a whole library, now and then."""
+"""`librarian maintain reembed` and `generate`: what is done to a whole library, now and then."""
 
 from typing import TYPE_CHECKING
 
 import click
 
+from librarian_cli.cli import complete
 from librarian_cli.cli.context import Settings, json_option, pass_settings
 
 if TYPE_CHECKING:
@@ -49,6 +50,33 @@ def reembed(settings: Settings, *, dry_run: bool, progress: bool | None, as_json
         render.notice("Stopped before all was done; the same command, or the next `ingest`, goes on from here.")
     if not result.complete:
         sys.exit(128 + (shutdown.signal or 2))
+
+
+@maintain.command()
+@click.argument("books", nargs=-1, metavar="[BOOK]...", shell_complete=complete.books)
+@json_option
+@pass_settings
+def generate(settings: Settings, *, books: tuple[str, ...], as_json: bool) -> None:
+    """Let the language model of [llm] describe BOOKs, or all that it has not described yet.
+
+    A summary in its own words, names with their types, relations: `show` prints them, marked as generated. Excerpts of
+    the books are sent to the server. What was stopped goes on with the next call.
+    """
+    import sys
+    from dataclasses import asdict
+
+    from librarian_cli.cli import render
+    from librarian_cli.pipeline.shutdown import Shutdown
+
+    shutdown = Shutdown()
+    with settings.open() as librarian, shutdown.on_signals():
+        result = librarian.generate(books, shutdown=shutdown)
+    if as_json:
+        render.document(asdict(result))
+    else:
+        left = f", {result.left} left for another run" if result.left else ""
+        render.echo(f"{result.described} books described, {result.failed} not{left}")
+    sys.exit(shutdown.exit_code if shutdown.level else 4 if result.error else 0)
 
 
 def _print_plan(found: "VectorsPlan", *, as_json: bool) -> None:

@@ -15,5 +15,6 @@ agents       who worked on what
 activity     the log of what happened
 content      text, pages, chapters, chunks and their full-text index
 vectors      the library-level vector index
+generated    what a language model said of books
 embedders    models from outside, which books wait for them, and what was asked of their servers
 """

@@ -6,6 +6,7 @@ compressed in `extracts`.
 """
 
 import hashlib
+import math
 import sqlite3
 import zlib
 from bisect import bisect_right
@@ -98,7 +99,7 @@ def delete_chunks(connection: sqlite3.Connection, book_row: int) -> None:
 def delete_all(connection: sqlite3.Connection, book_row: int) -> None:
     """Remove everything that a book says; its row stays."""
     delete_chunks(connection, book_row)
-    for table in ("headings", "pages", "sections", "extracts", "audits"):
+    for table in ("headings", "pages", "sections", "extracts", "audits", "generated"):
         connection.execute(f"DELETE FROM {table} WHERE book = ?", (book_row,))
 
 
@@ -129,6 +130,20 @@ def texts_between(connection: sqlite3.Connection, start: int, stop: int) -> list
 def first_texts(connection: sqlite3.Connection, count: int) -> list[str]:
     """The texts of the first chunks of the library."""
     return [row[0] for row in connection.execute("SELECT text FROM chunks ORDER BY id LIMIT ?", (count,))]
+
+
+def spread(connection: sqlite3.Connection, book: Book, most: int) -> list[str]:
+    """The texts of chunks spread evenly over a book, the first one among them, of at most so many characters in all."""
+    average = max(1, book.chars // max(1, book.chunks))
+    step = max(1, math.ceil(book.chunks / max(1, most // average)))
+    first = book.first_chunk or 0
+    found, room = [], most
+    for text in texts_of(connection, range(first, first + book.chunks, step)):
+        found.append(text[:room])
+        room -= len(text)
+        if room <= 0:
+            break
+    return found
 
 
 def texts_of(connection: sqlite3.Connection, rows: Sequence[int]) -> list[str]:

@@ -92,9 +92,11 @@ def any_stored(connection: sqlite3.Connection, basis: str) -> bool:
 
 
 def retire(connection: sqlite3.Connection) -> None:
-    """Drop all vectors and the basis in force: texts count other terms now."""
-    connection.execute("DELETE FROM vectors")
-    connection.executemany("DELETE FROM facts WHERE name = ?", ((_BASIS,), (_CHUNKS_AT_FIT,)))
+    """Drop all built-in vectors, and a built-in basis in force: texts count other terms now. Those of models stay."""
+    connection.execute("DELETE FROM vectors WHERE basis NOT IN (SELECT id FROM embedders)")
+    active = active_basis(connection)
+    if active and not connection.execute("SELECT 1 FROM embedders WHERE id = ?", (active[0],)).fetchone():
+        connection.executemany("DELETE FROM facts WHERE name = ?", ((_BASIS,), (_CHUNKS_AT_FIT,)))
 
 
 def save(connection: sqlite3.Connection, basis: str, rows: Iterable[tuple[int, int, bytes]]) -> None:

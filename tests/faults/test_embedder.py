@@ -103,6 +103,23 @@ def test_a_reembed_that_is_interrupted_says_so_and_goes_on(
     assert in_force(library)[1:] == (BOOKS, 0)
 
 
+def test_one_signal_ends_a_run_that_waits_for_a_language_model(
+    tree: Path, library: Path, start: Start, server: ModelServer
+) -> None:
+    assert librarian("ingest", tree, library=library).code == 0
+    server.says = '{"summary": "Of tides."}'
+    server.moods.extend([""] * 3)
+    server.mood = "stall"
+    settings = {"LIBRARIAN_LLM_URL": server.url, "LIBRARIAN_LLM_MODEL": "talker"}
+    running = start("maintain", "generate", env=settings)
+    wait_until(lambda: len(server.requests) >= 4, 30.0, lambda: running.err)
+    began = time.monotonic()
+    running.signal(signal.SIGINT)
+    assert running.wait(10.0).code == 130
+    assert time.monotonic() - began < 5
+    assert f"3 books described, 0 not, {BOOKS - 3} left" in running.out
+
+
 def test_a_watch_takes_up_what_waited_for_a_server_that_was_down(
     tree: Path, library: Path, start: Start, server: ModelServer
 ) -> None:

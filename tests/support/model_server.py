@@ -1,4 +1,4 @@
-"""A real server on loopback that speaks /v1/embeddings, and misbehaves on demand.
+"""A real server on loopback that speaks /v1/embeddings and /v1/chat/completions, and misbehaves on demand.
 
 Its model counts words: each word has a place among the dimensions, so texts that share words are near each other.
 """
@@ -35,6 +35,7 @@ class ModelServer:
         self.mood = ""
         self.salt = ""
         self.dimensions = DIMENSIONS
+        self.says = "{}"  # what its language model answers
         self.requests: list[dict[str, Any]] = []
         self.headers: list[Mapping[str, str]] = []
         self.most_at_once = 0
@@ -91,12 +92,17 @@ class ModelServer:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                if self.path != "/v1/embeddings":
+                if self.path not in ("/v1/embeddings", "/v1/chat/completions"):
                     self.answer(404, b"no such path")
                     return
-                mood = server.take(json.loads(body), dict(self.headers))
+                request = json.loads(body)
+                mood = server.take(request, dict(self.headers))
                 try:
-                    _MOODS[mood.partition(":")[0]](self, server, json.loads(body)["input"], mood.partition(":")[2])
+                    if "messages" in request and not mood:
+                        self.say(server.says)
+                    else:
+                        kind, _, detail = mood.partition(":")
+                        _MOODS[kind](self, server, request.get("input", []), detail)
                 finally:
                     server.leave()
 
@@ -107,6 +113,10 @@ class ModelServer:
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)
+
+            def say(self, text: str) -> None:
+                message = {"choices": [{"message": {"role": "assistant", "content": text}}]}
+                self.answer(200, json.dumps({**message, "usage": {"total_tokens": 321}}).encode())
 
             def data(self, rows: list[dict[str, Any]], texts: list[str]) -> None:
                 used = sum(len(_WORD.findall(text)) for text in texts)

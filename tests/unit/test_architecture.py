@@ -19,7 +19,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("events", "config", "config_edit"),
     ("capacity", "settling", "watch_limits", "endpoint"),
     ("text",),
-    ("readers", "embedders", "store", "discover", "watch"),  # these do not import each other
+    ("readers", "embedders", "llm", "store", "discover", "watch"),  # these do not import each other
     ("identify", "stages"),
     ("search", "check", "cite", "control", "details", "graph", "insights", "plan", "status", "watch_doctor"),
     ("pipeline",),
@@ -152,7 +152,9 @@ def test_the_coordinators_side_loads_no_parser() -> None:
 
 
 COMMANDS_AND_GROUPS = (
-    [(name,) for name in COMMANDS] + [("config", name) for name in ("show", "set", "path")] + [("maintain", "reembed")]
+    [(name,) for name in COMMANDS]
+    + [("config", name) for name in ("show", "set", "path")]
+    + [("maintain", "reembed"), ("maintain", "generate")]
 )
 
 

@@ -11,6 +11,7 @@ from librarian_cli.store.migrations import (
     m003_languages,
     m004_enrichment,
     m005_embedders,
+    m006_generated,
 )
 
 APPLICATION_ID = 0x4C696272  # "Libr", so that `file` and we can tell a library from other SQLite files
@@ -21,6 +22,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("m003_languages", m003_languages.SCRIPT),
     ("m004_enrichment", m004_enrichment.SCRIPT),
     ("m005_embedders", m005_embedders.SCRIPT),
+    ("m006_generated", m006_generated.SCRIPT),
 )
 
 

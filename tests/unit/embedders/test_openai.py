@@ -102,6 +102,16 @@ def test_a_wait_that_the_server_asks_for_is_kept(server: ModelServer) -> None:
     assert time.monotonic() - started >= 0.3
 
 
+@pytest.mark.parametrize("rate", [{"requests_per_minute": 600.0}, {"tokens_per_minute": 14 * 600.0}])
+def test_the_rates_of_the_settings_are_kept(server: ModelServer, rate: dict[str, float]) -> None:
+    embedder = opened(server, **rate)
+    started = time.monotonic()
+    for _ in range(4):
+        embedder.embed(TEXTS)
+    assert time.monotonic() - started >= 0.28
+    assert len(server.requests) == 4
+
+
 def test_a_wait_longer_than_our_patience_is_not_begun(server: ModelServer) -> None:
     server.moods.append("status:429,3600")
     started = time.monotonic()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from librarian_cli.models import Chapter
-from librarian_cli.store import content, fulltext, migrations
+from librarian_cli.store import content, embedders, fulltext, migrations, vectors
 from librarian_cli.text import analysis
 from tests.support.characters import random_character
 from tests.support.stored import add_book, save_text
@@ -74,6 +74,45 @@ def test_the_check_finds_a_book_that_is_indexed_otherwise_than_its_row_says(
     connection.execute("UPDATE books SET analysis = '' WHERE id = ?", (shelf["de"],))
     with pytest.raises(sqlite3.DatabaseError, match="malformed"):
         fulltext.check(connection)
+
+
+def test_vectors_count_english_as_it_stands_and_others_by_their_telling_forms(
+    connection: sqlite3.Connection, shelf: dict[str, int]
+) -> None:
+    first, texts = fulltext.telling_chunks(connection, shelf["en"])
+    assert "".join(texts) == ENGLISH
+    assert fulltext.telling_texts(connection, [first + 1, first]) == [texts[1], texts[0]]
+    _, german = fulltext.telling_chunks(connection, shelf["de"])
+    words = {word for text in german for word in text.split()}
+    assert "hausˢ" in words
+    assert words.isdisjoint({"die", "und", "dieˢ", "undˢ"})
+    _, japanese = fulltext.telling_chunks(connection, shelf["ja"])
+    assert "図書 書館" in japanese[0]
+
+
+def test_renewing_a_book_in_other_forms_retires_the_vectors_made_of_the_old_ones(
+    connection: sqlite3.Connection, shelf: dict[str, int]
+) -> None:
+    vectors.activate(connection, "basis", 9)
+    _index_by_other_stems(connection, shelf["de"])
+    while fulltext.renew(connection):
+        pass
+    assert vectors.active_basis(connection) is None
+
+
+def test_renewing_keeps_the_vectors_of_a_model_from_outside(
+    connection: sqlite3.Connection, shelf: dict[str, int]
+) -> None:
+    embedders.add(connection, signature="s", kind="openai", model="m", dimensions=1, canary=b"c")
+    basis = embedders.id_of("s", b"c")
+    first = fulltext.telling_chunks(connection, shelf["de"])[0]
+    vectors.save(connection, basis, [(shelf["de"], first, b"codes")])
+    vectors.activate(connection, basis, 9)
+    _index_by_other_stems(connection, shelf["de"])
+    while fulltext.renew(connection):
+        pass
+    assert vectors.active_basis(connection) == (basis, 9)
+    assert [item.codes for item in vectors.stored(connection, basis)] == [b"codes"]
 
 
 def test_removed_books_leave_no_word_in_the_index(connection: sqlite3.Connection, shelf: dict[str, int]) -> None:
