@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from librarian_cli.errors import UsageError
 from librarian_cli.store import books, enrichment
-from librarian_cli.text import spans
-from librarian_cli.text.findings import Entity, Span, key_of
+from librarian_cli.text.enriching import spans
+from librarian_cli.text.enriching.findings import Entity, Span, key_of
 
 _SUGGESTIONS = 5
 _PASSAGES = 3

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from librarian_cli.models import Book, Chapter
 from librarian_cli.store import content, enrichment
-from librarian_cli.text.findings import Entity, Findings, Keyphrase, Relation, Span
+from librarian_cli.text.enriching.findings import Entity, Findings, Keyphrase, Relation, Span
 
 _WORDS_A_MINUTE = 240
 """Of silent reading. Source: Brysbaert 2019, 238 words for prose in English."""

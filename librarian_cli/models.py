@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 ChapterKind = Literal["front", "body", "back"]
-"""What editors call front matter, text and back matter; `text/matter.py` says which chapter is which."""
+"""What editors call front matter, text and back matter; `text/structure/matter.py` says which chapter is which."""
 
 
 @dataclass(frozen=True, slots=True)

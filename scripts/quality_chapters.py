@@ -18,7 +18,7 @@ from quality_figure import Figure
 from librarian_cli import models, readers
 from librarian_cli.errors import LibrarianError
 from librarian_cli.stages import extract
-from librarian_cli.text import chapters, headings, outline
+from librarian_cli.text.structure import chapters, headings, outline
 
 _NEAR_CHARS = 200
 _CONTEXT_LETTERS = 40

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from quality_figure import Figure
 
-from librarian_cli.text import chapters, enrichment, language, tokens
-from librarian_cli.text.findings import Findings
+from librarian_cli.text import language
+from librarian_cli.text.enriching import enrichment, tokens
+from librarian_cli.text.enriching.findings import Findings
+from librarian_cli.text.structure import chapters
 
 _MAKERS = re.compile(r"gutenberg|e-?book", re.IGNORECASE)
 _SMALL_SHARE = 0.5

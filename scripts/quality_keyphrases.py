@@ -12,7 +12,7 @@ from zipfile import Path as ZipPath
 import Stemmer
 from quality_figure import Figure
 
-from librarian_cli.text import keyphrases, tokens
+from librarian_cli.text.enriching import keyphrases, tokens
 
 _AT = 10
 _AIMS = {"Inspec": 0.22, "Nguyen2007": 0.186}

@@ -11,7 +11,7 @@ from librarian_cli.cli import render
 
 if TYPE_CHECKING:
     from librarian_cli.insights import Insights, Quotation
-    from librarian_cli.text.findings import Keyphrase
+    from librarian_cli.text.enriching.findings import Keyphrase
 
 _WIDTH = 100
 _FEW_PHRASES, _FEW_NAMES = 10, 12
@@ -56,7 +56,7 @@ def print_full(found: "Insights") -> None:
 
 def as_json(found: "Insights | None") -> dict[str, Any] | None:
     """All of it."""
-    from librarian_cli.text import spans
+    from librarian_cli.text.enriching import spans
 
     if found is None:
         return None

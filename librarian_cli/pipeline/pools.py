@@ -22,7 +22,7 @@ PRELOAD = (
     "librarian_cli.readers.epub",
     "librarian_cli.readers.html",
     "librarian_cli.readers.pdf",
-    "librarian_cli.text.chapters",
+    "librarian_cli.text.structure.chapters",
     "librarian_cli.text.chunks",
 )
 """What workers share from their birth on. Not numpy: only enrich and the index need it, and parsers need the memory."""

@@ -56,7 +56,8 @@ def save(connection: sqlite3.Connection, book: Book, outputs: tuple[Chunked, ...
 def cut(text: str, headings: tuple[BookHeading, ...], chunking: Chunking) -> Chunked:
     """Find the chapters of a text and cut it into chunks that never cross one."""
     # The coordinator never cuts, and these compile a score of patterns: workers have them preloaded.
-    from librarian_cli.text import chapters, chunks, language
+    from librarian_cli.text import chunks, language
+    from librarian_cli.text.structure import chapters
 
     found = chapters.find_chapters(text, headings, title=chunking.title)
     starts = [chapter.start_char for chapter in found if chapter.level <= _DEEPEST_BORDER]

@@ -13,7 +13,7 @@ from librarian_cli.models import Book
 from librarian_cli.stages.base import Saved, Stage
 from librarian_cli.store import books, content, enrichment
 from librarian_cli.store.connections import open_read_only
-from librarian_cli.text.findings import Findings
+from librarian_cli.text.enriching.findings import Findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def load(connection: sqlite3.Connection, book: Book, config: Config) -> tuple[En
 
 def run(task: EnrichInput) -> Findings:
     """Find everything in one pass."""
-    from librarian_cli.text.enrichment import enrich  # it needs numpy, which parsers do without
+    from librarian_cli.text.enriching.enrichment import enrich  # it needs numpy, which parsers do without
 
     with closing(open_read_only(task.library)) as connection:
         text = content.text(connection, task.book_row)

@@ -6,8 +6,16 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from librarian_cli.text import spans
-from librarian_cli.text.findings import ENTITY_TYPES, ChapterFindings, Entity, Findings, Keyphrase, Relation, key_of
+from librarian_cli.text.enriching import spans
+from librarian_cli.text.enriching.findings import (
+    ENTITY_TYPES,
+    ChapterFindings,
+    Entity,
+    Findings,
+    Keyphrase,
+    Relation,
+    key_of,
+)
 
 _TABLES = ("findings", "chapter_findings", "entities")
 

@@ -9,8 +9,8 @@ import pytest
 from librarian_cli.errors import UsageError
 from librarian_cli.graph import Graph, graph
 from librarian_cli.store import enrichment
-from librarian_cli.text import spans
-from librarian_cli.text.findings import Entity, Findings, Relation, key_of
+from librarian_cli.text.enriching import spans
+from librarian_cli.text.enriching.findings import Entity, Findings, Relation, key_of
 from tests.support.stored import add_book, make_library, sha256_of
 
 Pair = tuple[str, str, int, float]

@@ -8,7 +8,7 @@ import pytest
 from librarian_cli import insights
 from librarian_cli.models import Chapter
 from librarian_cli.store import books, enrichment
-from librarian_cli.text.findings import ChapterFindings, Findings, Keyphrase
+from librarian_cli.text.enriching.findings import ChapterFindings, Findings, Keyphrase
 from tests.support.stored import add_book, make_library, save_text
 
 TEXT = "The tide turned the old clock. " * 40

@@ -1,7 +1,7 @@
 """What enrichment finds: a row for a book, one for each of its chapters and one for each of its names."""
 
 SCRIPT = """
--- Spans are packed (text/spans.py), lists are JSON: both are read a book at a time.
+-- Spans are packed (text/enriching/spans.py), lists are JSON: both are read a book at a time.
 CREATE TABLE findings (
     book INTEGER PRIMARY KEY REFERENCES books ON DELETE CASCADE,
     words INTEGER NOT NULL,

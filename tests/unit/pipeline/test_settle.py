@@ -11,7 +11,7 @@ from librarian_cli.pipeline.retry import Decision
 from librarian_cli.stages import NEEDS, Saved
 from librarian_cli.store import books, content, files, jobs, tasks
 from librarian_cli.store.tasks import Caps, LeaseLost, Want
-from librarian_cli.text.findings import Findings, Keyphrase
+from librarian_cli.text.enriching.findings import Findings, Keyphrase
 from tests.support.stored import add_book, candidate
 
 TEXT = "The tide rises.\n"

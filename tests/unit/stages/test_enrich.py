@@ -12,7 +12,7 @@ from librarian_cli.config import Config
 from librarian_cli.models import Chapter
 from librarian_cli.stages import enrich
 from librarian_cli.store import books, content, enrichment
-from librarian_cli.text import spans
+from librarian_cli.text.enriching import spans
 from tests.support.stored import add_book, make_library, save_text
 
 PARAGRAPH = (

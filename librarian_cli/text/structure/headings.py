@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from librarian_cli.text import numerals
+from librarian_cli.text.structure import numerals
 
 _FAMILIES = {
     "volume": "volume vol tome tomo band tom том",

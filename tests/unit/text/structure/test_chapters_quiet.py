@@ -2,7 +2,7 @@
 
 import pytest
 
-from librarian_cli.text import chapters
+from librarian_cli.text.structure import chapters
 
 PROSE = "The boats came in at dusk, and the keeper counted them twice before he lit the lamp on the wall.\n"
 

@@ -9,8 +9,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from operator import attrgetter
 
-from librarian_cli.text import headings
-from librarian_cli.text.headings import Candidate
+from librarian_cli.text.structure import headings
+from librarian_cli.text.structure.headings import Candidate
 
 _CONTENTS = re.compile(
     r"(?im)^[ \t_*#=]*(?:(?:table of )?contents|inhalt|inhaltsverzeichnis|table des matières)\b[^\n]{0,20}$"

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from librarian_cli.text import sentences as cutting
-from librarian_cli.text import tokens
-from librarian_cli.text.tokens import Tokens
+from librarian_cli.text.enriching import sentences as cutting
+from librarian_cli.text.enriching import tokens
+from librarian_cli.text.enriching.tokens import Tokens
 
 
 def shown(found: Tokens) -> list[str]:

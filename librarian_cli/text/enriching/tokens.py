@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from librarian_cli.text import language as languages
-from librarian_cli.text.wordset import word_set
+from librarian_cli.text.enriching.wordset import word_set
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from librarian_cli.text import chapters
+from librarian_cli.text.structure import chapters
 
 LATIN = "Der Weg lief zum Hafen hinab, und keiner, der ihn in jener Nacht ging,\nwusste, warum die Lampen erloschen.\n"
 RUSSIAN = "Дорога шла к гавани, и никто из шедших по ней в ту ночь\nне мог сказать, отчего погасли фонари.\n"

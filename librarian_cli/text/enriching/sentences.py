@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from librarian_cli.text.tokens import (
+from librarian_cli.text.enriching.tokens import (
     END,
     OPEN,
     PARAGRAPH,
@@ -15,7 +15,7 @@ from librarian_cli.text.tokens import (
     Ints,
     Tokens,
 )
-from librarian_cli.text.wordset import word_set
+from librarian_cli.text.enriching.wordset import word_set
 
 ABBREVIATIONS = word_set(
     "mr mrs ms messrs dr prof rev hon st ste capt col gen lt sgt maj sen gov jr sr esq vol no nos ch chap fig "

@@ -5,7 +5,7 @@ Source: the unsigned form of LEB128, DWARF 5, 7.6.
 
 from collections.abc import Iterable, Iterator
 
-from librarian_cli.text.findings import Span
+from librarian_cli.text.enriching.findings import Span
 
 
 def pack(spans: Iterable[Span]) -> bytes:

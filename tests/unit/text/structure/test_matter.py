@@ -2,7 +2,7 @@
 
 import pytest
 
-from librarian_cli.text import matter
+from librarian_cli.text.structure import matter
 
 
 def kinds(*titles: str, levels: tuple[int, ...] = ()) -> str:

@@ -7,12 +7,12 @@ It says nothing of what the relation is.
 
 import numpy as np
 
-from librarian_cli.text import spans
-from librarian_cli.text import tokens as reading
-from librarian_cli.text.entities import Names
-from librarian_cli.text.findings import Relation, Span
-from librarian_cli.text.sentences import Sentences
-from librarian_cli.text.tokens import Floats, Ints
+from librarian_cli.text.enriching import spans
+from librarian_cli.text.enriching import tokens as reading
+from librarian_cli.text.enriching.entities import Names
+from librarian_cli.text.enriching.findings import Relation, Span
+from librarian_cli.text.enriching.sentences import Sentences
+from librarian_cli.text.enriching.tokens import Floats, Ints
 
 _LEAST_TOGETHER, _SHORT_TEXT_WINDOWS = 3, 200
 _LEAST_WEIGHT = 3.84

@@ -14,8 +14,8 @@ from itertools import islice, pairwise
 from operator import attrgetter
 from statistics import mean, median, stdev
 
-from librarian_cli.text import contents, headings
-from librarian_cli.text.headings import Candidate
+from librarian_cli.text.structure import contents, headings
+from librarian_cli.text.structure.headings import Candidate
 
 BARE = frozenset({"roman", "arabic", "chinese", "initial"})
 UNNUMBERED = frozenset({"front", "capitals", "isolated"})

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from librarian_cli.models import BookHeading, Chapter
-from librarian_cli.text import chapters, numerals
+from librarian_cli.text.structure import chapters, numerals
 
 PROSE = (
     "The road ran down to the harbour, and nobody who walked it that night could say\n"

@@ -3,10 +3,10 @@
 import pytest
 
 from librarian_cli.models import Chapter
-from librarian_cli.text import sentences, spans
-from librarian_cli.text import tokens as reading
-from librarian_cli.text.enrichment import enrich
-from librarian_cli.text.findings import Entity, Findings, Span, key_of
+from librarian_cli.text.enriching import sentences, spans
+from librarian_cli.text.enriching import tokens as reading
+from librarian_cli.text.enriching.enrichment import enrich
+from librarian_cli.text.enriching.findings import Entity, Findings, Span, key_of
 
 TIDES = (
     "The rule of twelfths estimates the height of the tide at any hour between low and high water. "

@@ -17,10 +17,10 @@ from itertools import pairwise
 import numpy as np
 import Stemmer
 
-from librarian_cli.text import tokens as reading
-from librarian_cli.text.findings import Keyphrase
-from librarian_cli.text.tokens import Bools, Floats, Ints, Tokens
-from librarian_cli.text.wordset import word_set
+from librarian_cli.text.enriching import tokens as reading
+from librarian_cli.text.enriching.findings import Keyphrase
+from librarian_cli.text.enriching.tokens import Bools, Floats, Ints, Tokens
+from librarian_cli.text.enriching.wordset import word_set
 
 _SHORT_TEXT_WORDS = 300
 _LENGTH_BONUS = (0.6, 1.6, 1.7)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from librarian_cli.text import trimming
-from librarian_cli.text.outline import Placed
+from librarian_cli.text.structure import trimming
+from librarian_cli.text.structure.outline import Placed
 
 PROSE = "The tide came in over the flats, and the boats lifted one after the other.\n" * 12
 

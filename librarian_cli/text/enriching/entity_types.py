@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from librarian_cli.text.wordset import word_set
+from librarian_cli.text.enriching.wordset import word_set
 
 HONORIFICS = word_set(
     "mr mrs miss ms dr sir lady lord captain capt colonel col major general gen professor prof madame mme "

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from librarian_cli import models
-from librarian_cli.text import headings
-from librarian_cli.text.pagelines import PageLines
+from librarian_cli.text.structure import headings
+from librarian_cli.text.structure.pagelines import PageLines
 
 _PAGE_TITLE = re.compile(
     r"(?i)\W*(?:(?:page|p|pg|seite|página|pagina|slide|sheet|scan|img|image)[\s._-]*[\divxlc]+|\d+)\W*(?:\.\w{3,4})?"

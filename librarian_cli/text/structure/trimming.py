@@ -11,8 +11,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from itertools import count, takewhile
 
-from librarian_cli.text import headings, matter
-from librarian_cli.text.outline import Placed
+from librarian_cli.text.structure import headings, matter
+from librarian_cli.text.structure.outline import Placed
 
 _NO_BODY_LETTERS = 3
 _TITLE_PAGE_LETTERS = 250

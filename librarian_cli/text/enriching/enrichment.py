@@ -15,13 +15,13 @@ from dataclasses import replace
 import numpy as np
 
 from librarian_cli.models import Chapter
-from librarian_cli.text import entities, keyphrases, relations, summary
-from librarian_cli.text import sentences as cutting
-from librarian_cli.text import tokens as reading
-from librarian_cli.text.findings import ChapterFindings, Findings, Keyphrase, Span
-from librarian_cli.text.keyphrases import Phrases
-from librarian_cli.text.sentences import Sentences
-from librarian_cli.text.tokens import Floats, Ints, Tokens
+from librarian_cli.text.enriching import entities, keyphrases, relations, summary
+from librarian_cli.text.enriching import sentences as cutting
+from librarian_cli.text.enriching import tokens as reading
+from librarian_cli.text.enriching.findings import ChapterFindings, Findings, Keyphrase, Span
+from librarian_cli.text.enriching.keyphrases import Phrases
+from librarian_cli.text.enriching.sentences import Sentences
+from librarian_cli.text.enriching.tokens import Floats, Ints, Tokens
 
 _DEEPEST = 2
 _MOST_CHAPTERS = 300

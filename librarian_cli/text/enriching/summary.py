@@ -15,11 +15,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from librarian_cli.text import tokens as reading
-from librarian_cli.text.findings import Span
-from librarian_cli.text.sentences import Sentences
-from librarian_cli.text.tokens import Bools, Floats, Ints, Tokens
-from librarian_cli.text.wordset import word_set
+from librarian_cli.text.enriching import tokens as reading
+from librarian_cli.text.enriching.findings import Span
+from librarian_cli.text.enriching.sentences import Sentences
+from librarian_cli.text.enriching.tokens import Bools, Floats, Ints, Tokens
+from librarian_cli.text.enriching.wordset import word_set
 
 _LEAST_CHARS, _MOST_CHARS = 40, 600
 _GOOD_CHARS = (90, 260)

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from librarian_cli.text import entity_types, spans
-from librarian_cli.text import sentences as cutting
-from librarian_cli.text import tokens as reading
-from librarian_cli.text.entity_types import Evidence
-from librarian_cli.text.findings import Entity, key_of
-from librarian_cli.text.sentences import Sentences
-from librarian_cli.text.tokens import Bools, Ints, Tokens
-from librarian_cli.text.wordset import word_set
+from librarian_cli.text.enriching import entity_types, spans
+from librarian_cli.text.enriching import sentences as cutting
+from librarian_cli.text.enriching import tokens as reading
+from librarian_cli.text.enriching.entity_types import Evidence
+from librarian_cli.text.enriching.findings import Entity, key_of
+from librarian_cli.text.enriching.sentences import Sentences
+from librarian_cli.text.enriching.tokens import Bools, Ints, Tokens
+from librarian_cli.text.enriching.wordset import word_set
 
 _LEAST_COUNT, _SURE_COUNT = 2, 5
 _LEAST_SPEECHES = 4

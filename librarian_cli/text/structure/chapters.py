@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from librarian_cli import models
-from librarian_cli.text import families, headings, matter, outline, trimming
-from librarian_cli.text.headings import Candidate
+from librarian_cli.text.structure import families, headings, matter, outline, trimming
+from librarian_cli.text.structure.headings import Candidate
 
 _START_OF_EBOOK = re.compile(r"\*\*\* ?START OF (?:THIS|THE) PROJECT GUTENBERG[^\n]*")
 _END_OF_EBOOK = re.compile(r"\n\*\*\* ?END OF (?:THIS|THE) PROJECT GUTENBERG")

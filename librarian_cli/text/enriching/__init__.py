@@ -1,0 +1,1 @@
+"""What a text is about: keyphrases, summaries, names and what they occur with."""

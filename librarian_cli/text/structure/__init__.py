@@ -1,0 +1,1 @@
+"""Chapters: from the structure of a file, and from the text itself."""
