@@ -16,6 +16,8 @@ def hit(
     chunk = content.chunk_by_row(connection, row)
     book = books.get(connection, chunk.book_row)
     page = content.page_at(connection, book.row, chunk.start_char)
+    phrases = [term for term in wanted if len(term.words) > 1 and not term.prefix]
+    others = [term for term in wanted if term not in phrases]
     return Hit(
         book=book.id,
         title=book.title,
@@ -29,9 +31,10 @@ def hit(
         text=content.text_around(connection, book, chunk, context),
         snippet=snippet(
             chunk.text,
-            [word for term in wanted for word in (term.words[:-1] if term.prefix else term.words)],
-            [term.words[-1] for term in wanted if term.prefix],
+            [word for term in others for word in (term.words[:-1] if term.prefix else term.words)],
+            [term.words[-1] for term in others if term.prefix],
             fulltext.analysis_of(connection, book.row),
+            [term.words for term in phrases],
         ),
         path=next(iter(files.paths_of(connection, book.row)), b""),
     )

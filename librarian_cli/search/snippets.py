@@ -3,6 +3,7 @@
 Whole sentences, as many as fit; a sentence that alone is too long is cut between words, with an ellipsis.
 """
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,13 +26,20 @@ class _Word:
     """Where its sentence begins."""
 
 
-def snippet(text: str, words: Sequence[str], prefixes: Sequence[str] = (), name: str = analysis.AS_IT_STANDS) -> str:
+def snippet(
+    text: str,
+    words: Sequence[str],
+    prefixes: Sequence[str] = (),
+    name: str = analysis.AS_IT_STANDS,
+    phrases: Sequence[Sequence[str]] = (),
+) -> str:
     """Cut the sentences of a passage that hold most of the query's words, and mark these.
 
     Words match by the stems of the analysis `name`, or where that has none by a common beginning; prefixes as they
-    are; Chinese and Japanese by the pairs of characters that are looked for.
+    are; Chinese and Japanese by the pairs of characters that are looked for. The words of a phrase match where they
+    follow each other, and each by itself in a passage where they never do (the title may hold the phrase).
     """
-    found = _words(text, words, prefixes, name)
+    found = _words(text, words, prefixes, name, phrases)
     if not found:
         return " ".join(text.split())
     most = _MAX_CJK_CHARACTERS if 2 * sum(map(analysis.is_cjk, text)) > len(text) else _MAX_WORDS
@@ -48,17 +56,34 @@ def _beginning(word: str) -> str:
     return word[: max(3, len(word) - 2)] if len(word) > 3 else word
 
 
-def _words(text: str, words: Sequence[str], prefixes: Sequence[str], name: str) -> list[_Word]:
+def _words(
+    text: str, words: Sequence[str], prefixes: Sequence[str], name: str, phrases: Sequence[Sequence[str]]
+) -> list[_Word]:
     borders = (0, *chunks.sentence_starts(text), len(text) + 1)
+    tokens = list(analysis.TOKEN.finditer(text))
+    in_phrases: set[int] = set()
+    for phrase in phrases:
+        places = set(_places_of(phrase, tokens, name))
+        in_phrases |= places
+        words = words if places else [*words, *phrase]
     covered = set(_covered(text, words))
     matches = _matcher(words, prefixes, name)
-    found, place = [], 0
-    for token in analysis.TOKEN.finditer(text):
-        while token.start() >= borders[place + 1]:
-            place += 1
+    found, border = [], 0
+    for place, token in enumerate(tokens):
+        while token.start() >= borders[border + 1]:
+            border += 1
         is_match = token.start() in covered if analysis.is_cjk(token[0]) else matches(token[0].lower())
-        found.append(_Word(token.start(), token.end(), is_match, borders[place]))
+        found.append(_Word(token.start(), token.end(), is_match or place in in_phrases, borders[border]))
     return found
+
+
+def _places_of(phrase: Sequence[str], tokens: Sequence[re.Match[str]], name: str) -> Iterator[int]:
+    """The tokens that stand where a phrase does."""
+    checks = [_matcher([word], (), name) for word in phrase]
+    shown = [token[0].lower() for token in tokens]
+    for start in range(len(shown) - len(checks) + 1):
+        if all(check(word) for check, word in zip(checks, shown[start:], strict=False)):
+            yield from range(start, start + len(checks))
 
 
 def _matcher(words: Sequence[str], prefixes: Sequence[str], name: str) -> Callable[[str], bool]:

@@ -32,6 +32,27 @@ def test_a_prefix_is_marked_as_it_is() -> None:
     assert marked(snippet("Harbour, harp, hare.", [], ["harb"])) == "[Harbour], harp, hare."
 
 
+@pytest.mark.parametrize(
+    ("text", "phrase", "expected"),
+    [
+        (
+            "Slack ropes. At slack water the tide waits.",
+            "slack water",
+            "Slack ropes. At [slack] [water] the tide waits.",
+        ),
+        ("Water is slack here.", "slack water", "[Water] is [slack] here."),  # the title holds the phrase
+        ("slack slack water water", "slack water", "slack [slack] [water] water"),
+    ],
+)
+def test_a_phrase_is_marked_where_it_stands(text: str, phrase: str, expected: str) -> None:
+    assert marked(snippet(text, [], phrases=[phrase.split()])) == expected
+
+
+def test_the_snippet_of_a_phrase_shows_the_phrase() -> None:
+    text = "Slack here and water there, water and slack. " * 5 + "Then came slack water at last."
+    assert "[slack] [water]" in marked(snippet(text, [], phrases=[["slack", "water"]]))
+
+
 def test_the_snippet_is_the_stretch_with_the_most_matches() -> None:
     text = "tide " + "filler " * 100 + "tide clock tide " + "filler " * 100
     found = marked(snippet(text, ["tide", "clock"]))
