@@ -70,14 +70,17 @@ def complete(
 
 
 def close_if_done(connection: sqlite3.Connection, book_row: int) -> None:
-    """Give a book its final status once no stage is left."""
+    """Give a book its status once it has passed every stage that it needs; what optional ones find may come later."""
     if not tasks.all_done(connection, book_row, OPTIONAL):
         return
-    warnings = books.get(connection, book_row).reason
-    status = "ok-with-warning" if warnings else "ok"
+    book = books.get(connection, book_row)
+    status = "ok-with-warning" if book.reason else "ok"
     job = tasks.latest_job(connection, book_row)
-    runs.count_book(connection, job, books.verdict(connection, book_row))
-    books.set_status(connection, book_row, status, job, reason=warnings)
+    is_news = book.status not in ("ok", "ok-with-warning") or books.outcome_job(connection, book_row) != job
+    if is_news:
+        runs.count_book(connection, job, books.verdict(connection, book_row))
+    if is_news or book.status != status:
+        books.set_status(connection, book_row, status, job, reason=book.reason)
 
 
 def give_up(

@@ -101,6 +101,12 @@ def set_status(
 _VERDICTS = {"ok": "ok", "ok-with-warning": "ok", "failed": "failed", "removed": ""}
 
 
+def outcome_job(connection: sqlite3.Connection, row: int) -> int | None:
+    """The job in which a book came to its outcome."""
+    found = connection.execute("SELECT outcome_job FROM books WHERE id = ?", (row,)).fetchone()[0]
+    return None if found is None else int(found)
+
+
 def verdict(connection: sqlite3.Connection, row: int) -> str:
     """How a book ended when it last did: ok, failed, or "" for never. What it is under way to does not count."""
     return str(connection.execute("SELECT verdict FROM books WHERE id = ?", (row,)).fetchone()[0])

@@ -228,9 +228,9 @@ def advance_groups(connection: sqlite3.Connection, needs: Mapping[str, tuple[str
 
 
 def all_done(connection: sqlite3.Connection, book_row: int, optional: Sequence[str] = ()) -> bool:
-    """Whether a book has passed every stage, or failed at an optional one."""
-    rows = connection.execute("SELECT stage, state FROM tasks WHERE book = ? AND state <> 'done'", (book_row,))
-    return all(state == "failed" and stage in optional for stage, state in rows)
+    """Whether a book has passed every stage but the optional ones, whatever these have come to."""
+    rows = connection.execute("SELECT stage FROM tasks WHERE book = ? AND state <> 'done'", (book_row,))
+    return all(stage in optional for (stage,) in rows)
 
 
 def passed(connection: sqlite3.Connection, book_row: int, stages: Sequence[str]) -> bool:

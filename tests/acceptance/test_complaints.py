@@ -252,7 +252,6 @@ def test_after_a_crash_it_is_known_how_far_it_got(tree: Path, library: Path, sta
     write_faulty(write_texts(tree, NAMES), "hang.txt", "hang")
     running = start("ingest", tree)
     wait_until(lambda: counts(library, "trust.updated") >= 5, 20.0, lambda: running.err)
-    wait_until(lambda: list(outcomes(library).values()).count("ok") >= 5, 20.0, lambda: running.err)
     kill(running)
     (job,) = librarian("jobs", "--json", library=library).document["jobs"]
     assert 0 < job["percent"] < 100

@@ -141,6 +141,18 @@ def test_a_gate_that_does_not_hold_fails_the_book_and_keeps_the_evidence(
     assert books.audit(connection, row) == BAD
 
 
+def test_a_book_is_ok_before_it_is_enriched_and_counts_once(connection: sqlite3.Connection, row: int, job: int) -> None:
+    complete(connection, "schema", proposal(0.9))
+    complete(connection, "extract", (*PARTS, CHUNKED))
+    complete(connection, "audit", GOOD)
+    for _ in ("before it is enriched", "and after"):
+        assert status(connection, row) == ("ok", "")
+        assert connection.execute("SELECT added FROM jobs WHERE id = ?", (job,)).fetchone() == (1,)
+        if "ready" in states(connection):
+            complete(connection, "enrich", FOUND)
+    assert set(states(connection)) == {"done"}
+
+
 @pytest.mark.parametrize("first", ["enrich", "audit"])
 def test_a_book_that_cannot_be_enriched_is_whole_with_a_warning(
     connection: sqlite3.Connection, row: int, first: str
