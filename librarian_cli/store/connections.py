@@ -44,14 +44,9 @@ def open_read_only(path: Path) -> sqlite3.Connection:
                 raise
             connection.close()
             connection = _connect(path, "mode=ro&immutable=1")
-        known = migrations.require_known(connection)
     except sqlite3.Error as exc:
         raise fault_of(exc, path) from exc
-    if known == 0:  # its making was cut short
-        connection.close()
-        raise no_library(path.parent)
-    _require_current(known, path)
-    return connection
+    return _current(connection, path)
 
 
 def open_immutable(path: Path) -> sqlite3.Connection:
@@ -61,15 +56,30 @@ def open_immutable(path: Path) -> sqlite3.Connection:
     """
     try:
         connection = _connect(path, "mode=ro&immutable=1")
-        known = migrations.require_known(connection)
     except sqlite3.Error as exc:
         raise fault_of(exc, path) from exc
-    _require_current(known, path)
+    return _current(connection, path)
+
+
+def _current(connection: sqlite3.Connection, path: Path) -> sqlite3.Connection:
+    """Return a connection to a library that this version can read, and close it where it is none.
+
+    A reader cannot migrate. Raises: EnvironmentFault.
+    """
+    try:
+        _require_current(migrations.require_known(connection), path)
+    except sqlite3.Error as exc:
+        connection.close()
+        raise fault_of(exc, path) from exc
+    except EnvironmentFault:
+        connection.close()
+        raise
     return connection
 
 
 def _require_current(known: int, path: Path) -> None:
-    """A reader cannot migrate. Raises: EnvironmentFault: the library lacks what later migrations made."""
+    if known == 0:  # its making was cut short
+        raise no_library(path.parent)
     if known < len(migrations.MIGRATIONS):
         raise EnvironmentFault(
             f"{path}: written by an older Librarian; run `librarian check`, which brings it up to date"

@@ -26,8 +26,13 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
 )
 
 
+_RECORDS = (
+    "CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at REAL NOT NULL)"
+)
+
+
 def apply(connection: sqlite3.Connection, backups: Path, migrations: tuple[tuple[str, str], ...] = MIGRATIONS) -> None:
-    """Bring the schema up to date; each migration commits with its record. An older library is backed up first.
+    """Bring the schema up to date, in one transaction with the records of it. An older library is backed up first.
 
     Raises: EnvironmentFault: the file is no library, or was made by a newer Librarian.
     """
@@ -36,14 +41,14 @@ def apply(connection: sqlite3.Connection, backups: Path, migrations: tuple[tuple
         backups.mkdir(mode=0o700, exist_ok=True)
         target = backups / f"before-{migrations[done][0]}-{time.time_ns()}.db"
         connection.execute("VACUUM INTO ?", (str(target),))
+    if done == len(migrations):
+        return
+    steps = [_RECORDS]
     for number, (name, script) in enumerate(migrations[done:], start=done + 1):
-        connection.executescript(
-            f"BEGIN IMMEDIATE; {script}"
-            "CREATE TABLE IF NOT EXISTS migrations"
-            " (number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at REAL NOT NULL);"
-            f"INSERT INTO migrations VALUES ({number}, '{name}', {time.time()!r});"
-            f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={number}; COMMIT;"
-        )
+        steps += [script, f"INSERT INTO migrations VALUES ({number}, '{name}', {time.time()!r})"]
+    steps += [f"PRAGMA application_id={APPLICATION_ID}", f"PRAGMA user_version={len(migrations)}"]
+    # All or none: who looks meanwhile sees no library, or the older one, but none that is half made.
+    connection.executescript(f"BEGIN IMMEDIATE; {'; '.join(steps)}; COMMIT;")
 
 
 def require_known(connection: sqlite3.Connection, known: int = len(MIGRATIONS)) -> int:
