@@ -55,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--runs", type=int, default=3, help="how often each is run (default: 3)")
     parser.add_argument("--jobs", type=int, help="processes of the floor and workers of each stage (default: cores)")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting, for each ingest")
 
 
 def run(arguments: argparse.Namespace) -> Report:
@@ -62,7 +63,7 @@ def run(arguments: argparse.Namespace) -> Report:
     floors, ingests = [], []
     for _ in range(arguments.runs):
         floors.append(_run_floor(arguments.folder, arguments.jobs or cores()))
-        ingests.append(_run_ingest(arguments.folder, arguments.jobs))
+        ingests.append(_run_ingest(arguments.folder, arguments.jobs, arguments.set))
     return _report(floors, ingests)
 
 
@@ -73,14 +74,17 @@ def _run_floor(folder: Path, jobs: int) -> Floor:
     return Floor(cpu_seconds=taken.cpu_seconds, **{**found, "wall_seconds": taken.wall_seconds})
 
 
-def _run_ingest(folder: Path, jobs: int | None) -> Ingest:
+def _run_ingest(folder: Path, jobs: int | None, settings: list[str]) -> Ingest:
+    chosen = dict(setting.partition("=")[::2] for setting in settings)
+    twins = {f"LIBRARIAN_{key.upper().replace('.', '_')}": value for key, value in chosen.items()}
     command = [LIBRARIAN, "ingest", "--json", str(folder), *(["--jobs", str(jobs)] if jobs else [])]
     with tempfile.TemporaryDirectory(prefix="librarian-bench-") as place:
         library = Path(place, "library")
-        first = measure(command, environment(library), allowed=_ALLOWED, watch=True)
+        env = environment(library) | twins
+        first = measure(command, env, allowed=_ALLOWED, watch=True)
         size = (library / "library.db").stat().st_size
         searchable, text_bytes = _read_library(library)
-        again = measure(command, environment(library), allowed=_ALLOWED)
+        again = measure(command, env, allowed=_ALLOWED)
     return Ingest(
         searchable_seconds=searchable,
         wall_seconds=first.wall_seconds,
