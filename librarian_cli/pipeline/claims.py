@@ -14,8 +14,6 @@ from librarian_cli.store import activity, agents, pauses, tasks
 _AHEAD_SECONDS = 2.0
 _AHEAD_CALLS = 16
 """What is claimed for each slot beforehand, at most: longer than a commit of much text takes."""
-_YIELDING = (0.1, 8)
-"""Seconds and calls of what gives way to other work: one long book, or some short ones."""
 _TO_SEARCHABLE = ("schema", "extract", "chunk")
 """Stages that a book passes before it can be searched."""
 
@@ -23,19 +21,17 @@ _TO_SEARCHABLE = ("schema", "extract", "chunk")
 def wants(executions: Collection[Execution], slots: Mapping[str, int], prefer: str) -> list[tasks.Want]:
     """What the slots can take: the preferred queue first, then later stages, so that what is begun ends.
 
-    While books wait to be searchable, little of what they can do without is begun with.
+    While books wait to be searchable, nothing that they can do without is begun with.
     """
     found = []
     is_reading = any(item.calls_left and item.stage.name in _TO_SEARCHABLE for item in executions)
     later_first = STAGES[::-1]
     for stage in sorted(later_first, key=lambda stage: stage.queue != prefer):
+        if stage.name in OPTIONAL and is_reading:
+            continue
         waiting = [item for item in executions if item.calls_left and item.stage is stage]
-        gives_way = stage.name in OPTIONAL and is_reading
-        ahead, calls = (
-            _YIELDING if gives_way else (_AHEAD_SECONDS * slots[stage.pool], _AHEAD_CALLS * slots[stage.pool])
-        )
-        seconds = ahead - sum(item.seconds_left for item in waiting)
-        room = calls - sum(item.calls_left for item in waiting)
+        seconds = _AHEAD_SECONDS * slots[stage.pool] - sum(item.seconds_left for item in waiting)
+        room = _AHEAD_CALLS * slots[stage.pool] - sum(item.calls_left for item in waiting)
         if room > 0 and seconds > 0:
             found.append(tasks.Want(stage.name, stage.queue, room, seconds))
     return found

@@ -59,12 +59,9 @@ def test_what_is_wanted_shrinks_by_what_waits_for_the_slots_of_its_own_stage() -
 
 
 @pytest.mark.parametrize("stage", ["schema", "extract", "chunk"])
-def test_while_books_wait_to_be_searchable_little_is_enriched(stage: str) -> None:
-    reading, alone = execution(stage), {want.stage: want for want in wanted()}["enrich"]
-    less = {want.stage: want for want in wanted(reading)}["enrich"]
-    assert (less.count, less.seconds) < (alone.count / 2, alone.seconds / 2)
-    assert "enrich" not in {want.stage for want in wanted(reading, execution("enrich", seconds_left=0.2))}
-    assert {want.stage: want for want in wanted(execution("audit"))}["enrich"] == alone
+def test_while_books_wait_to_be_searchable_none_is_enriched(stage: str) -> None:
+    assert "enrich" not in {want.stage for want in wanted(execution(stage))}
+    assert {want.stage for want in wanted(execution("audit"))} >= {"enrich", stage}
 
 
 @pytest.mark.parametrize(
