@@ -18,20 +18,12 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from librarian_cli import control, details, embedders, insights, plan, status
-from librarian_cli.check import CheckResult, check
+from librarian_cli import details
 from librarian_cli.config import Config
 from librarian_cli.details import BookDetails
-from librarian_cli.embedders.base import signature
 from librarian_cli.events import Bus, Notice, WatchBegan
-from librarian_cli.graph import Graph, graph
-from librarian_cli.hooks import Hooks
 from librarian_cli.models import Book, FileOutcome, Hit
-from librarian_cli.pipeline import ledger
-from librarian_cli.pipeline.ledger import IngestResult
 from librarian_cli.search import BookHits, Query, Scope, Searcher, Similar
-from librarian_cli.stages import QUEUES, embed
-from librarian_cli.status import Status
 from librarian_cli.store import (
     activity,
     agents,
@@ -52,14 +44,21 @@ from librarian_cli.store.database import Database
 from librarian_cli.store.jobs import Job, JobBook
 from librarian_cli.store.runs import Run
 
+# A search takes a fifth of a second, so what it does without is loaded by the methods that need it.
 if TYPE_CHECKING:
+    from librarian_cli.check import CheckResult
     from librarian_cli.cite import Citation, Verification
+    from librarian_cli.graph import Graph
+    from librarian_cli.insights import Insights
     from librarian_cli.pipeline.engine import Engine
     from librarian_cli.pipeline.generating import GenerateResult
     from librarian_cli.pipeline.intake import Request
+    from librarian_cli.pipeline.ledger import IngestResult
     from librarian_cli.pipeline.pools import Pools
     from librarian_cli.pipeline.shutdown import Shutdown
+    from librarian_cli.plan import Plan
     from librarian_cli.plan.vectors import VectorsPlan
+    from librarian_cli.status import Status
 
 _FOLLOW_SECONDS = 0.5
 
@@ -103,12 +102,13 @@ class Librarian:
         jobs: int | None = None,
         shutdown: "Shutdown | None" = None,
         pools: "Pools | None" = None,
-    ) -> IngestResult:
+    ) -> "IngestResult":
         """Take in what is new or changed below some paths, and wait until it is done or a shutdown is asked for.
 
         `jobs` caps the workers of each stage; `pools` replaces the pools (tests run everything in line).
         Raises: EnvironmentFault: the disk, the library or a root fails; what was acknowledged is kept.
         """
+        from librarian_cli.pipeline import ledger
         from librarian_cli.pipeline.shutdown import Shutdown
 
         started = time.monotonic()
@@ -179,10 +179,11 @@ class Librarian:
             self._writable().write_now(partial(jobs.leave, job=job))
         return job
 
-    def plan(self, request: "Request", *, jobs: int | None = None) -> plan.Plan:
+    def plan(self, request: "Request", *, jobs: int | None = None) -> "Plan":
         """Tell what `ingest` would do, and change nothing. Raises: EnvironmentFault: the library or a root fails."""
+        from librarian_cli import plan
 
-        def question(reader: sqlite3.Connection | None) -> plan.Plan:
+        def question(reader: sqlite3.Connection | None) -> "Plan":
             library = self._folder.stat() if self._folder.exists() else None
             identity = (library.st_dev, library.st_ino) if library else None
             return plan.make(reader, request, self.config, library=identity, jobs=jobs)
@@ -232,13 +233,17 @@ class Librarian:
         reader = self._readable()
         return details.read(reader, books.find(reader, prefix))
 
-    def insights(self, prefix: str) -> insights.Insights | None:
+    def insights(self, prefix: str) -> "Insights | None":
         """What enrichment found in a book; None before it was enriched. Raises: UsageError: unknown or ambiguous."""
+        from librarian_cli import insights
+
         reader = self._readable()
         return insights.read(reader, books.find(reader, prefix))
 
-    def graph(self, name: str, *, depth: int = 1, limit: int = 10) -> Graph:
+    def graph(self, name: str, *, depth: int = 1, limit: int = 10) -> "Graph":
         """A name, in all books, and what it occurs with. Raises: UsageError: no book has such a name."""
+        from librarian_cli.graph import graph
+
         return graph(self._readable(), name, depth=depth, limit=limit)
 
     def text(self, prefix: str, *, chapter: int | None = None, page: str | None = None) -> str:
@@ -278,8 +283,9 @@ class Librarian:
             database.write_now(partial(_remove, row=book.row))
         return chosen
 
-    def status(self) -> Status:
+    def status(self) -> "Status":
         """What waits and what runs, in every process that works on this library."""
+        from librarian_cli import status
         from librarian_cli.pipeline.leases import is_alive
 
         return status.read(self._readable(), self.config, partial(is_alive, self._folder / "owners"))
@@ -313,6 +319,8 @@ class Librarian:
 
     def agent_totals(self) -> Mapping[str, Totals]:
         """What the agents of each type did since the library was made."""
+        from librarian_cli.stages import QUEUES
+
         return agents.totals(self._readable(), QUEUES.values())
 
     def activity(
@@ -331,22 +339,32 @@ class Librarian:
 
     def pause(self, names: Sequence[str]) -> frozenset[str]:
         """Let stages or queues begin nothing, or all of them, in every process. Returns: all that is paused."""
+        from librarian_cli import control
+
         return control.pause(self._writable(), names)
 
     def resume(self, names: Sequence[str]) -> list[str]:
         """Let them go on. Returns: what was paused."""
+        from librarian_cli import control
+
         return control.resume(self._writable(), names)
 
     def cancel(self, targets: Iterable[str]) -> list[Book]:
         """Cancel what books or jobs have not finished. Returns: the books that had such."""
+        from librarian_cli import control
+
         return control.cancel(self._writable(), targets)
 
     def retry(self, targets: Iterable[str], *, all_failed: bool = False) -> tuple[int, list[Book]]:
         """Give failed or cancelled books a new life. Returns: the job that waits for them, and the books."""
+        from librarian_cli import control
+
         return control.retry(self._writable(), targets, all_failed=all_failed)
 
     def prioritise(self, targets: Iterable[str], level: str) -> list[Book]:
         """Give unfinished books another priority. Returns: those that had unfinished work."""
+        from librarian_cli import control
+
         return control.prioritise(self._writable(), targets, level)
 
     def plan_reembed(self) -> "VectorsPlan":
@@ -360,7 +378,10 @@ class Librarian:
 
         Raises: UsageError, EmbedderError, EndpointError: it cannot be opened or asked; what was made is kept.
         """
+        from librarian_cli import embedders
+        from librarian_cli.embedders.base import signature
         from librarian_cli.pipeline.shutdown import Shutdown
+        from librarian_cli.stages import embed
 
         started = time.monotonic()
         shutdown = shutdown or Shutdown()
@@ -395,13 +416,17 @@ class Librarian:
         with closing(llm.endpoint):
             return generating.generate(database, self.config.llm, self.bus, llm=llm, chosen=chosen)
 
-    def check(self, *, read_data: bool = False) -> CheckResult:
+    def check(self, *, read_data: bool = False) -> "CheckResult":
         """Verify the library: the file, its full-text index, its vectors, and with `read_data` every text's hash."""
+        from librarian_cli.check import check
+
         return check(self._writable(), read_data=read_data)
 
     @contextmanager
     def _hooks(self, shutdown: "Shutdown") -> Iterator[None]:
         """Run the user's commands while the block runs, and those that are left after it; a signal cuts that short."""
+        from librarian_cli.hooks import Hooks
+
         settings = self.config.hooks
         hooks = Hooks(self.bus, settings, library=self._folder, describe=self._facts)
         patience = 0.0
@@ -438,11 +463,15 @@ class Librarian:
         )
 
     def _open_job(self, command: str, owner: str, priority: str) -> int:
+        from librarian_cli.pipeline import ledger
+
         return ledger.open_job(self._writable(), self.config, command=command, owner=owner, priority=priority)
 
     def _close_job(
         self, job: int, started: float, *, interrupted: bool = False, out_of_time: bool = False
-    ) -> IngestResult:
+    ) -> "IngestResult":
+        from librarian_cli.pipeline import ledger
+
         return ledger.close_job(
             self._writable(),
             self.config,
