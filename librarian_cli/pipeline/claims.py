@@ -21,13 +21,14 @@ _TO_SEARCHABLE = ("schema", "extract", "chunk")
 def wants(executions: Collection[Execution], slots: Mapping[str, int], prefer: str) -> list[tasks.Want]:
     """What the slots can take: the preferred queue first, then later stages, so that what is begun ends.
 
-    While books wait to be searchable, nothing that they can do without is begun with.
+    While more waits to be read than there are slots for, nothing that books can do without is begun with. One that
+    hangs holds up nothing.
     """
     found = []
-    is_reading = any(item.calls_left and item.stage.name in _TO_SEARCHABLE for item in executions)
+    to_read = sum(item.calls_left for item in executions if item.stage.name in _TO_SEARCHABLE)
     later_first = STAGES[::-1]
     for stage in sorted(later_first, key=lambda stage: stage.queue != prefer):
-        if stage.name in OPTIONAL and is_reading:
+        if stage.name in OPTIONAL and to_read > slots["extract"]:
             continue
         waiting = [item for item in executions if item.calls_left and item.stage is stage]
         seconds = _AHEAD_SECONDS * slots[stage.pool] - sum(item.seconds_left for item in waiting)

@@ -59,9 +59,11 @@ def test_what_is_wanted_shrinks_by_what_waits_for_the_slots_of_its_own_stage() -
 
 
 @pytest.mark.parametrize("stage", ["schema", "extract", "chunk"])
-def test_while_books_wait_to_be_searchable_none_is_enriched(stage: str) -> None:
-    assert "enrich" not in {want.stage for want in wanted(execution(stage))}
-    assert {want.stage for want in wanted(execution("audit"))} >= {"enrich", stage}
+def test_none_is_enriched_while_more_waits_to_be_read_than_there_are_slots_for(stage: str) -> None:
+    for calls, is_wanted in ((SLOTS["extract"], True), (SLOTS["extract"] + 1, False)):
+        found = {want.stage for want in wanted(execution(stage, calls_left=calls))}
+        assert ("enrich" in found) == is_wanted
+    assert "enrich" in {want.stage for want in wanted(execution("audit", calls_left=9))}
 
 
 @pytest.mark.parametrize(
