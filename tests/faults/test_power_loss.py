@@ -112,6 +112,9 @@ def test_a_power_cut_at_any_point_damages_nothing_and_loses_nothing_acknowledged
     print(f"{TRIALS} cuts in {len(recording.steps)} steps")  # noqa: T201  # figures of a long run
 
 
+LYING_IMAGES = 10
+
+
 @pytest.mark.slow
 def test_a_disk_that_lies_about_syncs_is_found_out(tmp_path: Path, recording: Recording) -> None:
     chooser = new_chooser()
@@ -119,5 +122,8 @@ def test_a_disk_that_lies_about_syncs_is_found_out(tmp_path: Path, recording: Re
     last = max(place for place, step in enumerate(recording.steps) if is_told(step))
     for step in recording.steps[: last + 1]:
         disk.take(step)
-    disk.save_image(tmp_path / "image", chooser)
-    assert faults_of(tmp_path / "image", said_by(recording.steps[: last + 1])) != []
+    said, found = said_by(recording.steps[: last + 1]), []
+    for number in range(LYING_IMAGES):  # one image in a while has all that counts, by luck
+        disk.save_image(tmp_path / str(number), chooser)
+        found += faults_of(tmp_path / str(number), said)
+    assert found
