@@ -50,7 +50,7 @@ def test_a_queue_paused_during_a_run_begins_nothing_more_within_a_second(
     for name in NAMES[:FEW]:
         write_faulty(tmp_path / "tree", name, "slow")
     running = start("ingest", tmp_path / "tree", env=ONE)
-    wait_until(lambda: counts(library, "ingestion.completed") >= 1, 30.0, lambda: running.err)
+    wait_until(lambda: counts(library, "stage.completed") >= 1, 30.0, lambda: running.err)
     control(library, "pause", "ingestion")
     ((paused_at,),) = rows(library, "SELECT at FROM activity WHERE action = 'queue.paused'")
     log = tmp_path / "readings"
