@@ -108,7 +108,10 @@ def text(connection: sqlite3.Connection, book_row: int) -> str:
     waiting = connection.execute("SELECT text FROM extracts WHERE book = ?", (book_row,)).fetchone()
     if waiting:
         return zlib.decompress(waiting[0]).decode("utf-8")
-    return "".join(chunk.text for chunk in chunks(connection, book_row))
+    texts = [chunk.text for chunk in chunks(connection, book_row)]
+    if None in texts:  # which no schema of ours allows: pages of the file were mixed up
+        raise sqlite3.DatabaseError("database disk image is malformed: a passage has no text")
+    return "".join(texts)
 
 
 def chunks(connection: sqlite3.Connection, book_row: int) -> Iterator[Chunk]:
