@@ -33,6 +33,7 @@ from librarian_cli.store import (
     generated,
     jobs,
     runs,
+    tags,
     tasks,
     untouched,
     vectors,
@@ -223,10 +224,12 @@ class Librarian:
         with closing(pools or Pools(self.config, None)) as used:
             return cite.verify(self._readable(), citation, self.config, partial(read_parts, used, self.config))
 
-    def books(self, order: str = "title") -> Iterator[BookDetails]:
-        """All books, in one of the orders of `store.books.ORDERS`."""
+    def books(self, order: str = "title", tagged: Sequence[str] = ()) -> Iterator[BookDetails]:
+        """All books, or those with all of these tags, in one of the orders of `store.books.ORDERS`."""
         reader = self._readable()
-        return (details.read(reader, book) for book in books.every(reader, order))
+        chosen = tags.members(reader, tagged) if tagged else None
+        every = books.every(reader, order)
+        return (details.read(reader, book) for book in every if chosen is None or book.row in chosen)
 
     def show(self, prefix: str) -> BookDetails:
         """One book, by its id or the beginning of it. Raises: UsageError: unknown or ambiguous."""
@@ -275,13 +278,29 @@ class Librarian:
         return min((book.trust_score for book in rows if book.trust_score is not None), default=1.0)
 
     def remove(self, prefixes: Iterable[str]) -> list[Book]:
-        """Forget books: their text goes, their hashes are remembered as ignored until `ingest --force`."""
+        """Forget books: their text and tags go, their hashes are remembered as ignored until `ingest --force`."""
         database = self._writable()
         reader = database.reader()
         chosen = [books.find(reader, prefix) for prefix in prefixes]
         for book in chosen:
             database.write_now(partial(_remove, row=book.row))
         return chosen
+
+    def tags(self) -> list[tuple[str, int]]:
+        """(tag, books) of every tag, in alphabetical order."""
+        return tags.counts(self._readable())
+
+    def tag(self, tag: str, targets: Iterable[str]) -> list[Book]:
+        """Give books, or the books of jobs, a tag. Returns: those that did not have it."""
+        from librarian_cli import tagging
+
+        return tagging.add(self._writable(), tag, targets)
+
+    def untag(self, tag: str, targets: Iterable[str]) -> list[Book]:
+        """Take a tag from books, or from the books of jobs. Returns: those that had it."""
+        from librarian_cli import tagging
+
+        return tagging.remove(self._writable(), tag, targets)
 
     def status(self) -> "Status":
         """What waits and what runs, in every process that works on this library."""
@@ -505,4 +524,5 @@ class Librarian:
 def _remove(connection: sqlite3.Connection, *, row: int) -> None:
     content.delete_all(connection, row)
     tasks.forget(connection, row)
+    tags.clear(connection, row)
     books.set_status(connection, row, "removed", None)

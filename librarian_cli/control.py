@@ -57,7 +57,7 @@ def retry(database: Database, targets: Iterable[str], *, all_failed: bool = Fals
     Raises: UsageError: no such book or job.
     """
     reader = database.reader()
-    rows = books.rows_with_status(reader, "failed") if all_failed else _rows(reader, targets)
+    rows = books.rows_with_status(reader, "failed") if all_failed else rows_of(reader, targets)
     job = database.write_now(partial(jobs.start, command="retry", owner=""))
     chosen = [row for row in rows if database.write_now(partial(_retry, row=row, job=job))]
     if not chosen:
@@ -65,9 +65,20 @@ def retry(database: Database, targets: Iterable[str], *, all_failed: bool = Fals
     return job, [books.get(reader, row) for row in chosen]
 
 
+def rows_of(reader: sqlite3.Connection, targets: Iterable[str]) -> list[int]:
+    """The books that are named, by id or by a job's number, each once. Raises: UsageError: no such book or job."""
+    rows: list[int] = []
+    for target in targets:
+        if target.isdecimal() and len(target) <= _JOB_DIGITS:
+            rows += jobs.rows_of(reader, jobs.get(reader, int(target)).id)
+        else:
+            rows.append(books.find(reader, target).row)
+    return list(dict.fromkeys(rows))
+
+
 def _change(database: Database, targets: Iterable[str], operation: Callable[..., bool]) -> list[Book]:
     reader = database.reader()
-    rows = _rows(reader, targets)
+    rows = rows_of(reader, targets)
     before = {row: books.get(reader, row) for row in rows}
     return [before[row] for row in rows if database.write_now(partial(operation, row=row))]
 
@@ -77,17 +88,6 @@ def _known(name: str) -> str:
     if name not in (*stages, *QUEUES):
         raise UsageError(f"no stage or queue {name!r}; there are {', '.join((*stages, *QUEUES))}")
     return name
-
-
-def _rows(reader: sqlite3.Connection, targets: Iterable[str]) -> list[int]:
-    """The books that are named, by id or by a job's number, each once."""
-    rows: list[int] = []
-    for target in targets:
-        if target.isdecimal() and len(target) <= _JOB_DIGITS:
-            rows += jobs.rows_of(reader, jobs.get(reader, int(target)).id)
-        else:
-            rows.append(books.find(reader, target).row)
-    return list(dict.fromkeys(rows))
 
 
 def _pause(connection: sqlite3.Connection, *, names: Sequence[str]) -> None:

@@ -26,6 +26,7 @@ COMMANDS = {
     "text": "books",
     "files": "books",
     "remove": "books",
+    "tag": "tag",
     "status": "monitor",
     "jobs": "monitor",
     "runs": "runs",

@@ -9,7 +9,7 @@ _VARIABLE = "_LIBRARIAN_COMPLETE"
 @click.command()
 @click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
 def completion(shell: str) -> None:
-    """Print the script by which Tab completes commands, options, books, jobs and settings in SHELL.
+    """Print the script by which Tab completes commands, options, books, tags, jobs and settings in SHELL.
 
     \b
     To install it, once:

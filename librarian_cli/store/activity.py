@@ -39,6 +39,8 @@ ACTIONS = (
     "task.retried",
     "task.prioritised",
     "group.advanced",
+    "tag.added",
+    "tag.removed",
 )
 """Every action that is logged, `subject.what`."""
 

@@ -71,7 +71,7 @@ def test_what_is_offered_to_pause_is_what_can_be_paused(library: Path) -> None:
     "words",
     [
         ("show",), ("text",), ("remove",), ("search", "tide", "--book"), ("similar",), ("cite",), ("cancel",),
-        ("retry",), ("prioritise",), ("cancel", "1"),
+        ("tag", "add", "sea"), ("tag", "remove", "sea"), ("retry",), ("prioritise",), ("cancel", "1"),
     ],
 )  # fmt: skip
 def test_books_are_offered_by_id_with_their_titles(library: Path, words: tuple[str, ...]) -> None:
@@ -87,6 +87,20 @@ def test_books_are_offered_by_id_with_their_titles(library: Path, words: tuple[s
 @pytest.mark.parametrize("words", [("jobs",), ("files", "--job"), ("cancel",), ("retry",)])
 def test_jobs_are_offered_with_what_they_were(library: Path, words: tuple[str, ...]) -> None:
     assert offered(*words, "1", library=library)["1"].startswith("ingest of 13 books, ")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("tag", "add"), ("tag", "remove"), ("search", "tide", "--tag"), ("similar", "--tag"), ("books", "--tag"),
+        ("ingest", "--tag"), ("watch", "--tag"),
+    ],
+)  # fmt: skip
+def test_tags_are_offered_with_their_books(own: Path, words: tuple[str, ...]) -> None:
+    assert librarian("tag", "add", "Sea", "1", library=own).code == 0
+    assert librarian("tag", "add", "maps", "1", library=own).code == 0
+    assert offered(*words, "", library=own) == {"maps": "13 books", "Sea": "13 books"}
+    assert set(offered(*words, "se", library=own)) == {"Sea"}
 
 
 def test_names_of_books_are_offered_with_their_mentions(library: Path) -> None:

@@ -21,7 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("text",),
     ("readers", "embedders", "llm", "store", "discover", "watch"),  # these do not import each other
     ("identify", "stages"),
-    ("search", "check", "cite", "control", "details", "graph", "insights", "plan", "status", "watch_doctor"),
+    ("search", "check", "cite", "control", "details", "graph", "insights", "plan", "status", "tagging", "watch_doctor"),
     ("pipeline",),
     ("app", "progress", "hooks"),
     ("cli", "server"),
