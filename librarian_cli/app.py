@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from dataclasses import dataclass, replace
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from librarian_cli import details
 from librarian_cli.config import Config
@@ -61,6 +61,8 @@ if TYPE_CHECKING:
     from librarian_cli.plan.vectors import VectorsPlan
     from librarian_cli.status import Status
 
+Kept = TypeVar("Kept", Database, Searcher)
+
 _FOLLOW_SECONDS = 0.5
 
 
@@ -80,6 +82,7 @@ class Librarian:
         self.config = config
         self.bus = bus or Bus()
         self._folder = config.library_path
+        self._kept = ExitStack()
         self._open: Database | None = None
         self._search: Searcher | None = None
 
@@ -89,10 +92,7 @@ class Librarian:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._search:
-            self._search.close()
-        if self._open:
-            self._open.close()
+        self._kept.close()
         if isinstance(value, sqlite3.Error):
             raise fault_of(value, self._folder / "library.db") from value
 
@@ -502,23 +502,27 @@ class Librarian:
         )
 
     def _writable(self, *, create: bool = False) -> Database:
-        if self._open is None:
+        if self._open is None or self._open.read_only:  # whoever reads from that one goes on
             wait = self.config.limits.lock_wait_seconds
-            self._open = Database(self._folder, lock_wait_seconds=wait, create=create)
+            self._open = self._keep(Database(self._folder, lock_wait_seconds=wait, create=create))
         return self._open
 
     def _searcher(self) -> Searcher:
         reader = self._readable()
         if self._search is None or self._search.connection is not reader:
-            self._search = Searcher(
-                reader, self._folder / "basis", self.config, lambda text: self.bus.publish(Notice(text))
-            )
+            basis = self._folder / "basis"
+            self._search = self._keep(Searcher(reader, basis, self.config, lambda text: self.bus.publish(Notice(text))))
         return self._search
 
     def _readable(self) -> sqlite3.Connection:
         if self._open is None:
-            self._open = Database(self._folder, read_only=True)
+            self._open = self._keep(Database(self._folder, read_only=True))
         return self._open.reader()
+
+    def _keep(self, opened: Kept) -> Kept:
+        """Have it closed with the library."""
+        self._kept.callback(opened.close)
+        return opened
 
 
 def _remove(connection: sqlite3.Connection, *, row: int) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from librarian_cli.pipeline.ledger import IngestResult
 
 _STAGES = ("schema", "extract", "chunk", "enrich", "audit")
+_NAMES = ", ".join(_STAGES)
 _SHOWN_FAILURES = 20
 
 
@@ -38,7 +39,9 @@ class _IngestCommand(click.Command):
     help="Take the paths in FILE too, one a line (-: standard input).",
 )  # fmt: skip
 @click.option("--null", "-0", is_flag=True, help="Paths in lists end with a NUL character (find -print0).")
-@click.option("--force", type=click.Choice(_STAGES), metavar="[STAGE]", help="Run again, from STAGE on (default: all).")
+@click.option(
+    "--force", type=click.Choice(_STAGES), metavar="[STAGE]", help=f"Run all again, or from STAGE on: {_NAMES}."
+)
 @click.option("--yes", is_flag=True, help="Approve every proposal that waits for a person.")
 @click.option(
     "--priority", type=click.Choice(["low", "medium", "high", "critical"]), default="medium", show_default=True
@@ -65,10 +68,11 @@ class _IngestCommand(click.Command):
 @json_option
 @pass_settings
 def ingest(settings: Settings, /, *, paths: tuple[bytes, ...], lists: tuple[bytes, ...], null: bool, tags: tuple[str, ...], as_json: bool, strict: bool, min_trust: float | None, **options: object) -> None:  # fmt: skip  # noqa: E501
-    """Take in what is new or changed below PATHS, then exit; without PATHS, do what waits in the library.
+    """Take in what is new or changed below PATHS, then exit.
 
-    A PATH may be a single file, or - for a list of paths on standard input. Running again is safe, and free for files
-    that did not change. A run that was stopped, even by kill -9, goes on where it was. Source files are never written.
+    Without PATHS, do what waits in the library. A PATH may be a single file, or - for a list of paths on standard
+    input. Running again is safe, and free for files that did not change. A run that was stopped, even by kill -9, goes
+    on where it was. Source files are never written.
     """
     from librarian_cli import discover
     from librarian_cli.cli import pathlist

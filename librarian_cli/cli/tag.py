@@ -19,7 +19,10 @@ _TARGETS = click.argument(
 
 @click.group()
 def tag() -> None:
-    """Give books labels, by which `search`, `similar` and `books` choose them."""
+    """Give books labels of your own, and take them away.
+
+    `search`, `similar` and `books` choose by them with --tag.
+    """
 
 
 @tag.command()

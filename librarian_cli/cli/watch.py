@@ -48,9 +48,10 @@ logger = logging.getLogger(__name__)
 @click.option("--progress/--no-progress", default=None, help="Bars; by default on a terminal only.")
 @pass_settings
 def watch(settings: Settings, /, *, folders: tuple[bytes, ...], tags: tuple[str, ...], once: bool, doctor: bool, **options: object) -> None:  # fmt: skip  # noqa: E501
-    """Take in what is below each DIR, and then what arrives, until Ctrl-C or SIGTERM.
+    """Take in what is below each DIR, and then what arrives.
 
-    Files are taken once they stand still. SIGHUP reads the settings anew, SIGUSR1 prints what goes on.
+    It ends with Ctrl-C or SIGTERM. Files are taken once they stand still. SIGHUP reads the settings anew, SIGUSR1
+    prints what goes on.
     """
     from librarian_cli import discover
     from librarian_cli.cli import service

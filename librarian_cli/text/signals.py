@@ -22,7 +22,11 @@ _MISREAD = {
     "Â": re.compile("Â".encode() + b"\xc2[\xa0-\xbf]"),
 }
 """A mark that is quick to look for -> the pattern of mis-decoded text that begins with it."""
-_WORD = re.compile(r"[^\W\d_]+")
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+)
+"""Thai, Lao, Burmese, Khmer, kana, ideographs: no space tells where a word ends, so their words have no length."""
+_WORD = re.compile(rf"[^\W\d_{_UNSPACED}]+")
 _SAMPLE_CHARS = 6_000
 _SAMPLES = 3
 _MIN_WORDS = 200

@@ -124,7 +124,6 @@ class Shelf:
     def tag(self, tag: str, name: str) -> None:
         with open_librarian(self.library) as opened:
             (book,) = (item.book.id for item in opened.books() if name in map(name_of, item.paths))
-        with open_librarian(self.library) as opened:
             opened.tag(tag, [book])
 
 

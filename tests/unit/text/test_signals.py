@@ -61,6 +61,8 @@ def test_damage_to_the_pages_is_seen_by_name(pages: list[str], name: str) -> Non
         ("x", ""),
         ("naïve façade — “quoted” … Ångström " * 100, ""),  # typography is not damage
         ("中文文本没有空格。" * 200, "zh"),
+        ("空白のない文章では単語がどこで終わるのかを文字から数えることはできません。" * 300, "ja"),
+        ("ตำราเล่มนี้กล่าวถึงน้ำขึ้นน้ำลงตามชายฝั่งทะเลและท่าเรือ " * 300, "th"),
         ("3.14159 2.71828 1.41421\n" * 200, ""),  # hardly a word in it
         ("A a B b C c " * 10, "en"),  # too few words to judge by
     ],
