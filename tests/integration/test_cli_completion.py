@@ -1,9 +1,9 @@
 """Tab offers what there is: asked as a shell asks, and by the scripts in real shells."""
 
 import os
+import resource
 import shutil
 import subprocess
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -141,15 +141,21 @@ def test_where_nothing_can_be_known_nothing_is_said_or_made(tmp_path: Path, word
 
 @pytest.mark.parametrize("words", [("",), ("show", ""), ("jobs", ""), ("config", "set", "")])
 def test_an_answer_comes_before_a_person_notices(library: Path, words: tuple[str, ...]) -> None:
-    """The best of several: another program may have had the machine in the others."""
+    """The best of several, by the processor's time: another program may have the machine."""
     taken = []
-    for _ in range(10):
-        began = time.perf_counter()
+    for _ in range(5):
+        began = children_seconds()
         asked(*words, library=library)
-        taken.append(time.perf_counter() - began)
+        taken.append(children_seconds() - began)
         if taken[-1] < MOST_SECONDS:
             return
     pytest.fail(f"never within {MOST_SECONDS} s: {taken}")
+
+
+def children_seconds() -> float:
+    """CPU seconds of all processes that this one has waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def run_shell(shell: str, source: str, folder: Path) -> str:
