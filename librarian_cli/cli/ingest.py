@@ -70,8 +70,8 @@ class _IngestCommand(click.Command):
 def ingest(settings: Settings, /, *, paths: tuple[bytes, ...], lists: tuple[bytes, ...], null: bool, tags: tuple[str, ...], as_json: bool, strict: bool, min_trust: float | None, **options: object) -> None:  # fmt: skip  # noqa: E501
     """Take in what is new or changed below PATHS, then exit.
 
-    Without PATHS, do what waits in the library. A PATH may be a single file, or - for a list of paths on standard
-    input. Running again is safe, and free for files that did not change. A run that was stopped, even by kill -9, goes
+    Without PATHS, do what waits in the library. A PATH may be - for a list of paths on standard input, or a single
+    file. Running again is safe, and free for files that did not change. A run that was stopped, even by kill -9, goes
     on where it was. Source files are never written.
     """
     from librarian_cli import discover

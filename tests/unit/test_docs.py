@@ -114,7 +114,9 @@ def test_every_exit_code_of_an_error_is_documented() -> None:
     assert not {code for code in codes if f"| {code} |" not in text}
 
 
-@pytest.mark.parametrize("name", [(), ("tag",), ("maintain",), ("config",)], ids=lambda names: " ".join(names) or "librarian")
+@pytest.mark.parametrize(
+    "name", [(), ("tag",), ("maintain",), ("config",)], ids=lambda names: " ".join(names) or "librarian"
+)
 def test_help_lists_commands_without_cutting_what_they_do_at_80_columns(name: tuple[str, ...]) -> None:
     shown = CliRunner().invoke(cli.librarian, [*name, "--help"], terminal_width=80).output
     assert not re.findall(r"^  .*\.\.\.$", shown.split("\nCommands:\n")[1], re.MULTILINE)
