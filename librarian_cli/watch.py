@@ -184,7 +184,7 @@ class Watcher:
                 self._observer.unschedule(root.subscription)
                 root.subscription = None
             self._watch(root)
-            missed = missed or identity is not None
+            missed = missed or root.identity is not None  # it may be back since we looked
         if self._handler.grown.is_set():
             self._mind_budget()
         return missed

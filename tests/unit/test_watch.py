@@ -166,6 +166,15 @@ def test_a_file_that_is_waited_for_does_not_begin_anew_with_every_look(tmp_path:
     watcher.close()
 
 
+def test_a_root_that_is_back_at_once_is_looked_at_anew(begin: Begin, tmp_path: Path) -> None:
+    """What was written meanwhile gave no event."""
+    tree, away = tmp_path / "tree", tmp_path / "away"
+    found = begin(notice=lambda _: away.rename(tree))  # told between the look that missed it and the new watch
+    found.wait(lambda: found.batches == [EVERYTHING])
+    tree.rename(away)
+    found.wait(lambda: found.batches.count(EVERYTHING) == 2)
+
+
 def test_a_folder_made_anew_in_the_place_of_a_root_is_watched(begin: Begin, tmp_path: Path) -> None:
     said: list[str] = []
     found = begin(notice=said.append)
