@@ -18,10 +18,11 @@ from librarian_cli.models import Chapter
 from librarian_cli.text.enriching import entities, keyphrases, relations, summary
 from librarian_cli.text.enriching import sentences as cutting
 from librarian_cli.text.enriching import tokens as reading
+from librarian_cli.text.enriching.arrays import Floats, Ints
 from librarian_cli.text.enriching.findings import ChapterFindings, Findings, Keyphrase, Span
 from librarian_cli.text.enriching.keyphrases import Phrases
 from librarian_cli.text.enriching.sentences import Sentences
-from librarian_cli.text.enriching.tokens import Floats, Ints, Tokens
+from librarian_cli.text.enriching.tokens import Tokens
 
 _DEEPEST = 2
 _MOST_CHAPTERS = 300
@@ -86,19 +87,16 @@ def _parts(chapters: Sequence[Chapter]) -> list[tuple[int, Chapter]]:
 
 
 def _part_at(parts: Sequence[tuple[int, Chapter]], places: Ints) -> Ints:
-    """The innermost part in which each place stands, as its index; -1 where there is none."""
-    if not parts:
-        return np.full(len(places), -1, np.int64)
+    """The innermost part in which each of ascending places stands, as its index; -1 where there is none."""
     found = np.full(len(places), -1, np.int64)
     for level in range(1, _DEEPEST + 1):
         chosen = [index for index, (_, chapter) in enumerate(parts) if chapter.level == level]
         if not chosen:
             continue
-        starts = np.array([parts[index][1].start_char for index in chosen])
-        ends = np.array([parts[index][1].end_char for index in chosen])
-        at = np.searchsorted(starts, places, "right") - 1
-        inside = (at >= 0) & (places < ends[at])
-        found[inside] = np.array(chosen)[at[inside]]
+        starts = np.searchsorted(places, [parts[index][1].start_char for index in chosen])
+        ends = np.searchsorted(places, [parts[index][1].end_char for index in chosen])
+        for index, start, end, following in zip(chosen, starts, ends, [*starts[1:], len(places)], strict=True):
+            found[start : min(end, following)] = index
     return found
 
 

@@ -8,11 +8,10 @@ It says nothing of what the relation is.
 import numpy as np
 
 from librarian_cli.text.enriching import spans
-from librarian_cli.text.enriching import tokens as reading
+from librarian_cli.text.enriching.arrays import Floats, Ints, distinct
 from librarian_cli.text.enriching.entities import Names
 from librarian_cli.text.enriching.findings import Relation, Span
 from librarian_cli.text.enriching.sentences import Sentences
-from librarian_cli.text.enriching.tokens import Floats, Ints
 
 _LEAST_TOGETHER, _SHORT_TEXT_WINDOWS = 3, 200
 _LEAST_WEIGHT = 3.84
@@ -30,14 +29,14 @@ def find_relations(
         return ()
     kept = names.of_mention < count
     window = np.searchsorted(window_first, names.words[kept], "right") - 1
-    cells = reading.distinct(window * count + names.of_mention[kept])
+    cells = distinct(window * count + names.of_mention[kept])
     windows, entity = np.divmod(cells, count)
     alone = np.bincount(entity, minlength=count).astype(np.float64)
     pairs = _pairs(windows, entity, count)
     least = _LEAST_TOGETHER - (len(window_first) < _SHORT_TEXT_WINDOWS)
     first, second = np.divmod(np.flatnonzero(pairs >= least), count)
     together = pairs[first * count + second].astype(np.float64)
-    weights = _g2(together, alone[first], alone[second], len(reading.distinct(windows)))
+    weights = _g2(together, alone[first], alone[second], len(distinct(windows)))
     apart = [i for i in range(len(first)) if not _same(names, int(first[i]), int(second[i]))]
     sure = np.where(weights > _LEAST_WEIGHT, weights, 0.0)
     ranked = sorted(apart, key=lambda i: (-float(sure[i]), -int(together[i]), i))

@@ -5,16 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from librarian_cli.text.enriching.tokens import (
-    END,
-    OPEN,
-    PARAGRAPH,
-    SPACE,
-    STRAIGHT,
-    Bools,
-    Ints,
-    Tokens,
-)
+from librarian_cli.text.enriching.arrays import Bools, Ints
+from librarian_cli.text.enriching.tokens import END, OPEN, PARAGRAPH, SPACE, STRAIGHT, Tokens
 from librarian_cli.text.enriching.wordset import word_set
 
 ABBREVIATIONS = word_set(

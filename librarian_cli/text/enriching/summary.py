@@ -16,9 +16,10 @@ from itertools import pairwise
 import numpy as np
 
 from librarian_cli.text.enriching import tokens as reading
+from librarian_cli.text.enriching.arrays import Bools, Floats, Ints, distinct
 from librarian_cli.text.enriching.findings import Span
 from librarian_cli.text.enriching.sentences import Sentences
-from librarian_cli.text.enriching.tokens import Bools, Floats, Ints, Tokens
+from librarian_cli.text.enriching.tokens import Tokens
 from librarian_cli.text.enriching.wordset import word_set
 
 _LEAST_CHARS, _MOST_CHARS = 40, 600
@@ -58,7 +59,7 @@ def vectors(tokens: Tokens, sentences: Sentences) -> Vectors:
     """Weigh the words of each sentence by their rarity among sentences. A word counts once a sentence."""
     count, width = len(sentences.starts), max(1, len(tokens.words))
     chosen = np.flatnonzero((tokens.is_word & ~tokens.is_stop)[tokens.ids])
-    cells = reading.distinct(sentences.of_word[chosen] * width + tokens.ids[chosen])
+    cells = distinct(sentences.of_word[chosen] * width + tokens.ids[chosen])
     of_cell, words = np.divmod(cells, width)
     spread = np.bincount(words, minlength=width)
     weights = np.log((count + 1) / (spread[words] + 0.5))
