@@ -18,10 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from librarian_cli.text import language as languages
-from librarian_cli.text.enriching import vocabulary
-from librarian_cli.text.enriching.arrays import Bools, Ints, Keys, Marks
+from librarian_cli.text.enriching import asides, vocabulary
+from librarian_cli.text.enriching.arrays import Bools, Ints, Keys, Marks, Places
 from librarian_cli.text.enriching.vocabulary import IDEOGRAPHS
-from librarian_cli.text.enriching.wordset import word_set
 
 _Classes = npt.NDArray[np.uint8]
 _Codes = npt.NDArray[np.unsignedinteger[Any]]
@@ -43,8 +42,6 @@ _BITS[_INNER:] = (
     MARK, END | MARK, OPEN | MARK, CLOSE | MARK, STRAIGHT | MARK, ITALIC, MARK, MARK, LINE,
 )  # fmt: skip
 """By class of a mark, what it makes of the gap in which it stands."""
-_MAKERS = word_set("gutenberg gutenberg-tm gutenberg™ ebook ebooks e-book e-books uncopyright pglaf")
-_ASIDE_WORDS, _ASIDE_GAP, _HEAD_WORDS, _TAIL_WORDS = 150, 3, 600, 4000
 _MAX_HASHED = 64
 _WEIGHTS = np.random.default_rng(1).integers(1, 1 << 63, _MAX_HASHED, dtype=np.uint64) | np.uint64(1)
 
@@ -58,8 +55,8 @@ class Tokens:
 
     text: str
     language: str
-    starts: Ints
-    ends: Ints
+    starts: Places
+    ends: Places
     ids: Ints
     gaps: Marks
     words: list[str]
@@ -94,14 +91,14 @@ class Tokens:
 
 def read(text: str, language: str = "") -> Tokens:
     """Split a text. `language` is an ISO 639-1 code; unknown ones are taken for English."""
-    blocks = [_read_block(text[start:end], start) for start, end in _blocks(text)]
-    numbers, first = vocabulary.number(block.keys for block in blocks)
+    blocks: list[_Block] = []
+    numbers, first = vocabulary.number(_read_blocks(text, blocks))
     starts = np.concatenate([block.starts for block in blocks])
     ends = np.concatenate([block.ends for block in blocks])
     spans = zip(starts[first].tolist(), ends[first].tolist(), strict=True)
     index, ids, owned = vocabulary.merge(text[a:b] for a, b in spans)
     words, ids = list(index), ids[numbers]
-    ends -= 2 * owned[numbers]
+    np.subtract(ends, 2, out=ends, where=owned[numbers])
     known = languages.STOP_WORDS.get(language or "en") or vocabulary.commonest(ids, words)
     small, figure, ideograph = vocabulary.heads(words)
     return Tokens(
@@ -111,20 +108,27 @@ def read(text: str, language: str = "") -> Tokens:
         is_word=vocabulary.proper(words),
         is_stop=vocabulary.stops(words, languages.STOP_WORDS["en"] | known),
         is_small=small, is_number=figure, is_ideograph=ideograph,
-        is_aside=_asides(ids, index),
+        is_aside=asides.find(ids, index),
     )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """The words of a part of a text; `keys` tell one from another, whatever its capitals."""
+    """The words of a part of a text."""
 
-    starts: Ints
-    ends: Ints
-    keys: Keys
+    starts: Places
+    ends: Places
     upper: Bools
     shouted: Bools
     gaps: Marks
+
+
+def _read_blocks(text: str, blocks: list[_Block]) -> Iterator[Keys]:
+    """Read a text, a block at a time. Yields: keys that tell words from each other, whatever their capitals."""
+    for start, end in _blocks(text):
+        block, keys = _read_block(text[start:end], start)
+        blocks.append(block)
+        yield keys
 
 
 def _blocks(text: str) -> Iterator[tuple[int, int]]:
@@ -140,18 +144,18 @@ def _blocks(text: str) -> Iterator[tuple[int, int]]:
     yield start, len(text)
 
 
-def _read_block(text: str, offset: int) -> _Block:
+def _read_block(text: str, offset: int) -> tuple[_Block, Keys]:
     classes, lowered = _characters(text)
     starts, ends, inside = _words(classes)
     lengths = ends - starts
-    return _Block(
-        starts + offset,
-        ends + offset,
-        _keys(lowered, starts, lengths),
+    block = _Block(
+        (starts + offset).astype(np.int32),
+        (ends + offset).astype(np.int32),
         classes[starts] == _UPPER,
         _shouted(classes, starts, lengths),
         _gaps(classes, inside, starts, lengths),
     )
+    return block, _keys(lowered, starts, lengths)
 
 
 def _joined_gaps(blocks: Sequence[_Block]) -> Marks:
@@ -275,19 +279,3 @@ def _gaps(classes: _Classes, inside: Bools, starts: Ints, lengths: Ints) -> Mark
         wide = starts - np.append(0, (starts + lengths)[:-1]) > 1
         gaps[:-1][(wide | (before_word == _SPACE) | (before_word == _LINE)) & (starts > 0)] |= SPACE
     return gaps
-
-
-def _asides(ids: Ints, index: Mapping[str, int]) -> Bools:
-    """Blocks at the beginning and the end that speak of e-books more than once, and what lies between two of them."""
-    count = len(ids)
-    telling = np.isin(ids, [index[word] for word in _MAKERS if word in index])
-    block = np.arange(count) // _ASIDE_WORDS
-    told = np.bincount(block[telling], minlength=count // _ASIDE_WORDS + 1) > 1
-    head = max(_HEAD_WORDS, count // 20) // _ASIDE_WORDS
-    tail = (count - max(_TAIL_WORDS, count // 10)) // _ASIDE_WORDS
-    told[head : max(head, tail)] = False
-    marked = np.flatnonzero(told)
-    for before, after in zip(marked.tolist(), marked[1:].tolist(), strict=False):
-        told[before:after] |= after - before <= _ASIDE_GAP
-    found: Bools = told[block]
-    return found

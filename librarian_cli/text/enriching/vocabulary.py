@@ -47,15 +47,15 @@ def number(blocks: Iterable[Keys]) -> tuple[Ints, Ints]:
     return rank[np.concatenate(numbers)], np.concatenate(firsts)[order]
 
 
-def merge(shown: Iterable[str]) -> tuple[dict[str, int], Ints, Ints]:
+def merge(shown: Iterable[str]) -> tuple[dict[str, int], Ints, Bools]:
     """Lower case without possessives. Returns: the words, the id of each one shown, and whether it had a possessive."""
     small = "\n".join([*shown, ""]).lower().replace("’", "'").split("\n")[:-1]
     numbers: dict[str, int] = {}
-    owned = np.zeros(len(small), np.int64)
+    owned = np.zeros(len(small), bool)
     for place, word in enumerate(small):
         if word.endswith("'s") and len(word) > 3:
             small[place] = word[:-2]
-            owned[place] = 1
+            owned[place] = True
     ids = [numbers.setdefault(word, len(numbers)) for word in small]
     return numbers, np.array(ids, np.int64), owned
 
