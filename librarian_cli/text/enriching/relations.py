@@ -10,7 +10,7 @@ import numpy as np
 from librarian_cli.text.enriching import spans
 from librarian_cli.text.enriching.arrays import Floats, Ints, distinct
 from librarian_cli.text.enriching.entities import Names
-from librarian_cli.text.enriching.findings import Relation, Span
+from librarian_cli.text.enriching.findings import Relation
 from librarian_cli.text.enriching.sentences import Sentences
 
 _LEAST_TOGETHER, _SHORT_TEXT_WINDOWS = 3, 200
@@ -43,11 +43,13 @@ def find_relations(
     rank = {place: number for number, place in enumerate(ranked)}
     chosen = [i for i in ranked if sure[i] > 0][:most]
     chosen += _of_each(ranked, first, second, set(chosen))
+    sentence_first = np.searchsorted(sentences.first, np.append(window_first, sentences.first[-1]))
+    starts, ends = sentences.starts[sentence_first[:-1]], sentences.ends[sentence_first[1:] - 1]
     found = []
     for place in sorted(chosen, key=rank.__getitem__):
         a, b = int(first[place]), int(second[place])
         shared = np.intersect1d(windows[entity == a], windows[entity == b], assume_unique=True)[:passages]
-        places = spans.pack(_span(int(number), window_first, sentences) for number in shared)
+        places = spans.pack(zip(starts[shared].tolist(), ends[shared].tolist(), strict=True))
         found.append(Relation(a, b, int(together[place]), round(float(sure[place]), 1), places))
     return tuple(found)
 
@@ -94,10 +96,3 @@ def _g2(together: Floats, first: Floats, second: Floats, total: int) -> Floats:
     found += part(first - together, first - expected) + part(second - together, second - expected)
     weights: Floats = np.where(together > expected, 2 * found, 0.0)
     return weights
-
-
-def _span(window: int, window_first: Ints, sentences: Sentences) -> Span:
-    begin = int(np.searchsorted(sentences.first, window_first[window]))
-    after = window_first[window + 1] if window + 1 < len(window_first) else sentences.first[-1]
-    end = int(np.searchsorted(sentences.first, after))
-    return int(sentences.starts[begin]), int(sentences.ends[end - 1])

@@ -49,10 +49,11 @@ def find_sentences(tokens: Tokens) -> Sentences:
         nowhere = none.astype(np.int32)
         return Sentences(np.zeros(1, np.int64), nowhere, nowhere, none, none.astype(bool), none.astype(bool))
     gaps = tokens.gaps[:count]
-    short = np.array([w in ABBREVIATIONS or (len(w) == 1 and w.isalpha() and w != "i") for w in tokens.words], bool)
+    initials = {word for word in tokens.words if len(word) == 1 and word.isalpha() and word != "i"}
+    short = tokens.named(ABBREVIATIONS | initials)
     before = np.zeros(count, bool)
     before[1:] = short[tokens.ids[:-1]] & ((tokens.ends - tokens.starts)[:-1] < 6)
-    ideograph = np.array([bool(_UNSPACED.match(w)) for w in tokens.words], bool)
+    ideograph = np.array([not w.isascii() and bool(_UNSPACED.match(w)) for w in tokens.words], bool)
     before &= ~np.concatenate(([False], ideograph[tokens.ids[:-1]]))
     opens = (
         ~tokens.is_small[tokens.ids]
