@@ -30,6 +30,8 @@ END, PARAGRAPH, OPEN, CLOSE, STRAIGHT, ITALIC, MARK, LINE, SPACE = (1 << bit for
 
 _BLOCK_CHARS = 1 << 17
 """What is made of so many stays in a processor's cache."""
+_LOOKED_BACK = 1 << 12
+"""Longer words, and longer rows of marks, are none that anyone reads: they may be cut."""
 _SPACE, _LOWER, _UPPER, _DIGIT, _IDEOGRAPH = range(5)
 _INNER, _END, _OPEN, _CLOSE, _STRAIGHT, _ITALIC, _BULLET, _OTHER, _LINE = range(5, 14)
 _SPECIAL = {
@@ -135,13 +137,16 @@ def _blocks(text: str) -> Iterator[tuple[int, int]]:
     """Cut after a word, so that neither a word is cut nor what stands between two of them."""
     start = 0
     while len(text) - start > _BLOCK_CHARS:
-        end = start + _BLOCK_CHARS
-        while end > start and not (text[end - 1].isalnum() and (text[end].isspace() or IDEOGRAPHS.match(text[end]))):
-            end -= 1
-        end = end if end > start else start + _BLOCK_CHARS
+        latest = start + _BLOCK_CHARS
+        places = range(latest, latest - min(_BLOCK_CHARS, _LOOKED_BACK), -1)
+        end = next((place for place in places if _ends_word(text, place)), latest)
         yield start, end
         start = end
     yield start, len(text)
+
+
+def _ends_word(text: str, place: int) -> bool:
+    return text[place - 1].isalnum() and bool(text[place].isspace() or IDEOGRAPHS.match(text[place]))
 
 
 def _read_block(text: str, offset: int) -> tuple[_Block, Keys]:

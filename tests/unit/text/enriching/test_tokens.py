@@ -45,6 +45,22 @@ def test_a_text_of_several_blocks_reads_as_one(monkeypatch: pytest.MonkeyPatch) 
     assert np.array_equal(cut.gaps, whole.gaps)
 
 
+@pytest.mark.parametrize("unread", ["x" * 1000, "." * 1000, "図" * 1000])
+def test_what_has_no_place_to_be_cut_at_is_cut_anywhere(unread: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "_BLOCK_CHARS", 150)
+    monkeypatch.setattr(tokens, "_LOOKED_BACK", 20)
+    text = f"before {unread} after"
+    found = shown(tokens.read(text, "en"))
+    assert (found[0], found[-1]) == ("before", "after")
+    assert "".join(found[1:-1]) == unread.strip(".")
+
+
+def test_words_that_differ_beyond_what_is_hashed_by_place_are_told_apart() -> None:
+    long = "x" * 70
+    found = tokens.read(f"{long}ab {long}ac {long}ab", "en")
+    assert found.ids.tolist() == [0, 1, 0] or found.ids.tolist() == [1, 0, 1]
+
+
 def test_words_of_one_spelling_share_an_id() -> None:
     found = tokens.read("Cat cat CAT cat’s dog", "en")
     assert found.ids.tolist() == [0, 0, 0, 0, 1]
