@@ -75,6 +75,8 @@ class Phrases:
         tokens, first = self.tokens, int(self.first[number])
         after = first + int(self.sizes[number])
         words = [tokens.words[i] for i in tokens.ids[first:after].tolist()]
+        for place, end in enumerate(tokens.ends[first : after - 1].tolist()):  # the last one stands by itself
+            words[place] += "’s" if tokens.text[end : end + 2].lower() in ("'s", "’s") else ""
         spaced = (tokens.gaps[first + 1 : after] & (reading.SPACE | reading.LINE)).tolist()
         text: str = words[0] + "".join((" " if gap else "") + word for gap, word in zip(spaced, words[1:], strict=True))
         return text
