@@ -30,8 +30,8 @@ from watchdog.events import (
 from watchdog.observers import Observer
 from watchdog.observers.api import ObservedWatch
 
-from librarian_cli.config import WatchSettings
 from librarian_cli.models import Candidate
+from librarian_cli.settings import WatchSettings
 from librarian_cli.settling import Settling
 from librarian_cli.watch_limits import NETWORK_TYPES, filesystem_type, is_exhausted
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from librarian_cli.config import Config
 from librarian_cli.models import Book
+from librarian_cli.settings import Config
 from librarian_cli.stages.base import Saved, Stage
 from librarian_cli.store import books, content, enrichment
 from librarian_cli.store.connections import open_read_only

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from librarian_cli import watch
-from librarian_cli.config import WatchSettings
 from librarian_cli.models import Candidate
+from librarian_cli.settings import WatchSettings
 from librarian_cli.watch import Batch, Watcher
 from tests.support.running import wait_until
 
