@@ -54,15 +54,17 @@ def find_sentences(tokens: Tokens) -> Sentences:
     before = np.zeros(count, bool)
     before[1:] = short[tokens.ids[:-1]] & ((tokens.ends - tokens.starts)[:-1] < 6)
     ideograph = np.array([not w.isascii() and bool(_UNSPACED.match(w)) for w in tokens.words], bool)
-    before &= ~np.concatenate(([False], ideograph[tokens.ids[:-1]]))
+    follows = np.concatenate(([False], ideograph[tokens.ids[:-1]]))  # whatever comes after the full stop then
+    before &= ~follows
     opens = (
         ~tokens.is_small[tokens.ids]
         | tokens.upper
         | ideograph[tokens.ids]
         | tokens.is_number[tokens.ids]
         | (gaps & (OPEN | STRAIGHT) > 0)
+        | follows
     )
-    apart = (gaps & SPACE > 0) | ideograph[tokens.ids]
+    apart = (gaps & SPACE > 0) | ideograph[tokens.ids] | follows
     borders = (gaps & PARAGRAPH > 0) | ((gaps & END > 0) & apart & opens & ~before)
     borders[0] = True
     first = np.flatnonzero(borders)

@@ -76,6 +76,7 @@ def test_words_of_one_spelling_share_an_id() -> None:
         ("He paid 3.50 for it. “Fine,” she said.", ["He paid 3.50 for it.", "“Fine,” she said."]),
         ("A heading\n\nThen a text.", ["A heading", "Then a text."]),  # a paragraph ends a sentence
         ("これは文です。次の文です。", ["これは文です。", "次の文です。"]),
+        ("潮は満ちます。Debian は動く。make を呼ぶ。", ["潮は満ちます。", "Debian は動く。", "make を呼ぶ。"]),
     ],
 )
 def test_sentences_end_at_full_stops_but_not_at_abbreviations(text: str, expected: list[str]) -> None:
