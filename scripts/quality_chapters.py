@@ -10,6 +10,7 @@ import os
 import time
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 
@@ -18,11 +19,12 @@ from quality_figure import Figure
 from librarian_cli import models, readers
 from librarian_cli.errors import LibrarianError
 from librarian_cli.stages import extract
-from librarian_cli.text.structure import chapters, headings, outline
+from librarian_cli.text.structure import chapters, headings, keys, outline
 
 _NEAR_CHARS = 200
 _CONTEXT_LETTERS = 40
 _TITLE_LETTERS = 40
+_LETTERS = (headings.title_key, keys.letters_without_label)
 
 
 def measure(folder: Path) -> Iterator[Figure]:
@@ -35,9 +37,20 @@ def measure(folder: Path) -> Iterator[Figure]:
     yield Figure("chapters: F1 on HTML, every level", mean(_f1(all_of, truth) for all_of, _, truth in structured))
     yield Figure("chapters: F1 on HTML, the best level", mean(best for _, best, _ in structured))
     yield Figure("chapters: speed on text", _speed(folder / "books"), 30.0, "MB/s")
-    landed, entries = _landed(folder / "outlines")
+    entries = list(_entries(folder / "outlines"))
     if entries:
-        yield Figure("chapters: outline entries that land on their title", landed / entries)
+        yield Figure("chapters: outline entries that land on their title", mean(e.titled for e in entries))
+        yield Figure("chapters: outline entries whose title is a line of its own", mean(e.alone for e in entries))
+        yield Figure(
+            "chapters: outline entries that land on their title or number",
+            mean(e.titled or e.numbered for e in entries),
+        )
+        yield Figure(
+            "chapters: outline entries that land on either or where the file says",
+            mean(e.titled or e.numbered or e.told for e in entries),
+        )
+        named = [e.told for e in entries if e.titled and e.high]
+        yield Figure("chapters: heights in PDFs that alone lead to the title", mean(named))
 
 
 def _found_in_text(truth: Path) -> tuple[list[int], list[int]]:
@@ -120,9 +133,21 @@ def _speed(folder: Path) -> float:
     return sum(len(text.encode()) for text in texts) / 1e6 / seconds
 
 
-def _landed(folder: Path) -> tuple[int, int]:
-    """Of the outline entries of all EPUBs and PDFs, how many stand at their title, and how many there are."""
-    landed = entries = 0
+@dataclass(frozen=True)
+class _Entry:
+    """How an outline's entry was placed: on its title (`alone`: a line of its own), on its number, where the file
+    says; `high`: the file names a height.
+    """
+
+    titled: bool
+    alone: bool
+    numbered: bool
+    told: bool
+    high: bool
+
+
+def _entries(folder: Path) -> Iterator[_Entry]:
+    """Yield the entries of the outlines of all EPUBs and PDFs, where the outline divides the book."""
     for path in sorted(p for p in folder.rglob("*") if p.suffix in (".epub", ".pdf")):
         try:
             book = _read(path, path.suffix[1:])
@@ -130,14 +155,27 @@ def _landed(folder: Path) -> tuple[int, int]:
             continue
         placed = outline.place_headings(book.text, book.headings)
         if outline.is_sound(book.text, placed):
-            landed += sum(_stands(book.text, entry) for entry in placed)
-            entries += len(placed)
-    return landed, entries
+            yield from (_judged(book, entry) for entry in placed)
+
+
+def _judged(book: models.Extract, entry: outline.Placed) -> _Entry:
+    pages = {page.start_char for page in book.pages}
+    named = [h for h in book.headings if " ".join(h.title.split()) == entry.title and h.level == entry.level]
+    high = [h for h in named if not h.exact and h.start_char not in pages]
+    line = book.text[entry.start_char : entry.start_char + 2 * _NEAR_CHARS].lstrip().partition("\n")[0]
+    number = keys.numbers(entry.title)
+    return _Entry(
+        titled=_stands(book.text, entry),
+        alone=any(key(line) and key(entry.title).startswith(key(line)) for key in _LETTERS),
+        numbered=bool(number) and keys.numbers(line) == number,
+        told=any(h.start_char == entry.start_char for h in (*high, *(h for h in named if h.exact))),
+        high=bool(high),
+    )
 
 
 def _stands(text: str, entry: outline.Placed) -> bool:
     window = text[entry.start_char : entry.start_char + _NEAR_CHARS + len(entry.title)]
-    for key_of in (headings.title_key, outline.unlabelled_key):
+    for key_of in _LETTERS:
         key = key_of(entry.title)[:_TITLE_LETTERS]
         if key and key in headings.title_key(window):
             return True

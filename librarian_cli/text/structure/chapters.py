@@ -9,6 +9,7 @@ Owns the choice between the two and the nesting. It must not know formats, nor h
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 from librarian_cli import models
 from librarian_cli.text.structure import families, headings, matter, outline, trimming
@@ -38,7 +39,14 @@ def find_chapters(
     if outline.is_sound(text, placed):
         return _nest(placed, end)
     from_text = _from_text(text, title, (start, end))
-    return _nest(from_text if len(from_text) > len(placed) or len(placed) < 2 else placed, end)
+    better = len(from_text) > len(placed) or _largest(from_text, start, end) < _largest(placed, start, end)
+    return _nest(from_text if better or len(placed) < 2 else placed, end)
+
+
+def _largest(placed: Sequence[outline.Placed], start: int, end: int) -> int:
+    """How long the longest piece is into which headings divide a book: an outline may all lie in its contents list."""
+    places = [start, *sorted(p.start_char for p in placed), end]
+    return max(b - a for a, b in pairwise(places))
 
 
 def _from_text(text: str, title: str, frame: tuple[int, int]) -> list[outline.Placed]:

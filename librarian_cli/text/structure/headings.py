@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from librarian_cli.text.structure import numerals
+from librarian_cli.text.structure import keys, numerals
 
 _FAMILIES = {
     "volume": "volume vol tome tomo band tom том",
@@ -154,7 +154,7 @@ def find_titles(text: str) -> list[Candidate]:
 
 def title_key(title: str) -> str:
     """Reduce a title to its letters, so that the same title in two settings compares equal."""
-    return "".join(filter(str.isalpha, _FOOTNOTE_MARK.sub("", title).casefold()))
+    return keys.letters(title).replace("\n", "")
 
 
 def is_no_chapter(title: str) -> bool:
