@@ -37,7 +37,8 @@ def measure(folder: Path) -> Iterator[Figure]:
     yield Figure("chapters: F1 on HTML, every level", mean(_f1(all_of, truth) for all_of, _, truth in structured))
     yield Figure("chapters: F1 on HTML, the best level", mean(best for _, best, _ in structured))
     yield Figure("chapters: speed on text", _speed(folder / "books"), 30.0, "MB/s")
-    entries = list(_entries(folder / "outlines"))
+    outlined = list(_outlined(folder / "outlines"))
+    entries = [_judged(book, entry) for book, placed in outlined for entry in placed]
     if entries:
         yield Figure("chapters: outline entries that land on their title", mean(e.titled for e in entries))
         yield Figure("chapters: outline entries whose title is a line of its own", mean(e.alone for e in entries))
@@ -49,6 +50,8 @@ def measure(folder: Path) -> Iterator[Figure]:
             "chapters: outline entries that land on either or where the file says",
             mean(e.titled or e.numbered or e.told for e in entries),
         )
+        unseen = [f1 for book, _ in outlined if (f1 := _f1_without_outline(book)) is not None]
+        yield Figure("chapters: F1 on the text of files with an outline, mean of files", mean(unseen))
         named = [e.told for e in entries if e.titled and e.high]
         yield Figure("chapters: heights in PDFs that alone lead to the title", mean(named))
 
@@ -146,8 +149,8 @@ class _Entry:
     high: bool
 
 
-def _entries(folder: Path) -> Iterator[_Entry]:
-    """Yield the entries of the outlines of all EPUBs and PDFs, where the outline divides the book."""
+def _outlined(folder: Path) -> Iterator[tuple[models.Extract, list[outline.Placed]]]:
+    """Yield all EPUBs and PDFs whose outline divides the book, with its entries as placed."""
     for path in sorted(p for p in folder.rglob("*") if p.suffix in (".epub", ".pdf")):
         try:
             book = _read(path, path.suffix[1:])
@@ -155,7 +158,22 @@ def _entries(folder: Path) -> Iterator[_Entry]:
             continue
         placed = outline.place_headings(book.text, book.headings)
         if outline.is_sound(book.text, placed):
-            yield from (_judged(book, entry) for entry in placed)
+            yield book, placed
+
+
+def _f1_without_outline(book: models.Extract) -> float | None:
+    """F1 of the chapters that a file's text gives, its outline being the truth, both cut at the best of their levels.
+
+    None: an outline of less than four chapters.
+    """
+    known, found = chapters.find_chapters(book.text, book.headings), chapters.find_chapters(book.text)
+    cuts = [_f1(some, true) for true in _cuts(known) if len(true) > 2 for some in _cuts(found)]
+    return max(cuts, default=0.0) if len(known) > 3 else None
+
+
+def _cuts(found: Sequence[models.Chapter]) -> list[list[int]]:
+    levels = range(1, max((chapter.level for chapter in found), default=1) + 1)
+    return [[chapter.start_char for chapter in found if chapter.level <= level] for level in levels]
 
 
 def _judged(book: models.Extract, entry: outline.Placed) -> _Entry:

@@ -12,13 +12,15 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from librarian_cli import models
-from librarian_cli.text.structure import families, headings, matter, outline, trimming
+from librarian_cli.text.structure import decimals, families, headings, matter, outline, trimming, underlines
 from librarian_cli.text.structure.headings import Candidate
+from librarian_cli.text.structure.runs import BARE
 
 _START_OF_EBOOK = re.compile(r"\*\*\* ?START OF (?:THIS|THE) PROJECT GUTENBERG[^\n]*")
 _END_OF_EBOOK = re.compile(r"\n\*\*\* ?END OF (?:THIS|THE) PROJECT GUTENBERG")
 _OUTER = ("volume", "book", "part", "act")
-_INNER = frozenset({"scene", "section"})
+_INNER = frozenset({"scene", "section", "article"})
+_DEEP = {f: depth for kinds in (decimals.FAMILIES, underlines.FAMILIES) for depth, f in enumerate(kinds)}
 _UNNUMBERED = families.UNNUMBERED | {"appendix"}
 _TITLE_LINES = 3
 _MAX_TITLE_CHARS = 200
@@ -90,11 +92,12 @@ def _family_levels(chosen: Sequence[Candidate]) -> dict[str, int]:
     counts = Counter(c.family for c in chosen if c.family not in _UNNUMBERED)
     outer = sorted((f for f in _OUTER if f in counts), key=lambda f: (f != "volume", counts[f], _OUTER.index(f)))
     levels = {family: level for level, family in enumerate(outer, 1)}
-    inner = counts.keys() - set(outer)
-    keyworded = inner - families.BARE - _INNER
+    inner = counts.keys() - set(outer) - set(_DEEP)
+    keyworded = inner - BARE - _INNER
     level = len(outer) + 1
     levels.update(dict.fromkeys(keyworded, level))
     levels.update(dict.fromkeys(inner - keyworded, level + bool(keyworded)))
+    levels.update({family: level + depth for family, depth in _DEEP.items() if family in counts})
     return levels
 
 
