@@ -24,13 +24,8 @@ def worker_counts(config: Config, jobs: int | None = None) -> dict[str, int]:
 
 def book_caps(config: Config, workers: Mapping[str, int]) -> dict[str, int]:
     """How many books may be under way in each queue, and in `total`, over every process."""
-    # Books whose text waits for the writer, or which wait to be enriched, count too: those that follow are to be
-    # searchable first. What bounds memory are the bytes in flight.
-    auto = {
-        "schema": 8 * workers["extract"],
-        "ingestion": 4096 * workers["extract"],
-        "trust_audit": 8 * workers["audit"],
-    }
+    # Books whose text waits for the writer count too; what bounds memory are the bytes in flight.
+    auto = {"schema": 8 * workers["extract"], "ingestion": 32 * workers["extract"], "trust_audit": 8 * workers["audit"]}
     auto["total"] = sum(auto.values())
     chosen = _GENTLE if config.limits.profile == "gentle" else auto
     settings = {name: getattr(config.limits, name) for name in chosen}

@@ -10,7 +10,7 @@ from functools import partial
 from librarian_cli.errors import UsageError
 from librarian_cli.models import PRIORITIES, Book
 from librarian_cli.stages import NEEDS, QUEUES, STAGES, dependents, index
-from librarian_cli.store import activity, agents, books, content, jobs, order_groups, pauses, tasks
+from librarian_cli.store import activity, agents, books, content, jobs, order_groups, pauses, tags, tasks
 from librarian_cli.store.database import Database
 
 _JOB_DIGITS = 7
@@ -57,7 +57,7 @@ def retry(database: Database, targets: Iterable[str], *, all_failed: bool = Fals
     Raises: UsageError: no such book or job.
     """
     reader = database.reader()
-    rows = books.rows_with_status(reader, "failed") if all_failed else _rows(reader, targets)
+    rows = books.rows_with_status(reader, "failed") if all_failed else rows_of(reader, targets)
     job = database.write_now(partial(jobs.start, command="retry", owner=""))
     chosen = [row for row in rows if database.write_now(partial(_retry, row=row, job=job))]
     if not chosen:
@@ -65,22 +65,20 @@ def retry(database: Database, targets: Iterable[str], *, all_failed: bool = Fals
     return job, [books.get(reader, row) for row in chosen]
 
 
-def _change(database: Database, targets: Iterable[str], operation: Callable[..., bool]) -> list[Book]:
+def remove(database: Database, prefixes: Iterable[str]) -> list[Book]:
+    """Forget books: their text and tags go, their hashes are remembered as ignored.
+
+    Raises: UsageError: unknown or ambiguous; none is forgotten then.
+    """
     reader = database.reader()
-    rows = _rows(reader, targets)
-    before = {row: books.get(reader, row) for row in rows}
-    return [before[row] for row in rows if database.write_now(partial(operation, row=row))]
+    chosen = [books.find(reader, prefix) for prefix in prefixes]
+    for book in chosen:
+        database.write_now(partial(_remove, row=book.row))
+    return chosen
 
 
-def _known(name: str) -> str:
-    stages = (*(stage.name for stage in STAGES), index.NAME)
-    if name not in (*stages, *QUEUES):
-        raise UsageError(f"no stage or queue {name!r}; there are {', '.join((*stages, *QUEUES))}")
-    return name
-
-
-def _rows(reader: sqlite3.Connection, targets: Iterable[str]) -> list[int]:
-    """The books that are named, by id or by a job's number, each once."""
+def rows_of(reader: sqlite3.Connection, targets: Iterable[str]) -> list[int]:
+    """The books that are named, by id or by a job's number, each once. Raises: UsageError: no such book or job."""
     rows: list[int] = []
     for target in targets:
         if target.isdecimal() and len(target) <= _JOB_DIGITS:
@@ -88,6 +86,27 @@ def _rows(reader: sqlite3.Connection, targets: Iterable[str]) -> list[int]:
         else:
             rows.append(books.find(reader, target).row)
     return list(dict.fromkeys(rows))
+
+
+def _change(database: Database, targets: Iterable[str], operation: Callable[..., bool]) -> list[Book]:
+    reader = database.reader()
+    rows = rows_of(reader, targets)
+    before = {row: books.get(reader, row) for row in rows}
+    return [before[row] for row in rows if database.write_now(partial(operation, row=row))]
+
+
+def _remove(connection: sqlite3.Connection, *, row: int) -> None:
+    content.delete_all(connection, row)
+    tasks.forget(connection, row)
+    tags.clear(connection, row)
+    books.set_status(connection, row, "removed", None)
+
+
+def _known(name: str) -> str:
+    stages = (*(stage.name for stage in STAGES), index.NAME)
+    if name not in (*stages, *QUEUES):
+        raise UsageError(f"no stage or queue {name!r}; there are {', '.join((*stages, *QUEUES))}")
+    return name
 
 
 def _pause(connection: sqlite3.Connection, *, names: Sequence[str]) -> None:

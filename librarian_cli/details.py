@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from librarian_cli.errors import UsageError
 from librarian_cli.models import AuditReport, Book, Chapter, Page, SchemaProposal
-from librarian_cli.store import books, content, files, generated, tasks
+from librarian_cli.store import books, content, files, generated, tags, tasks
 from librarian_cli.store.generated import Said
 
 
@@ -17,6 +17,7 @@ class BookDetails:
 
     book: Book
     paths: tuple[bytes, ...]
+    tags: tuple[str, ...]
     chapters: tuple[Chapter, ...]
     pages: tuple[Page, ...]
     proposal: tuple[str, SchemaProposal] | None
@@ -35,6 +36,7 @@ def read(reader: sqlite3.Connection, book: Book) -> BookDetails:
     return BookDetails(
         book,
         tuple(files.paths_of(reader, book.row)),
+        tags.of_book(reader, book.row),
         content.chapters(reader, book.row),
         content.pages(reader, book.row),
         books.proposal(reader, book.row),

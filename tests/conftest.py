@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from librarian_cli.endpoint import client, pace
 from tests.support.ingests import ingest
+from tests.support.model_server import ModelServer, serving
 from tests.support.trees import SAMPLES
 
 _OURS = ("LIBRARIAN_TEST_DATA", "LIBRARIAN_FAULT_TRIALS", "LIBRARIAN_FAULT_SEED", "LIBRARIAN_WATCH_FILES")
@@ -33,3 +35,17 @@ def sample_library(tmp_path_factory: pytest.TempPathFactory, default_settings: N
     library = tmp_path_factory.mktemp("samples") / "library"
     assert ingest(library, SAMPLES).result.books == 12
     return library
+
+
+@pytest.fixture
+def server() -> Iterator[ModelServer]:
+    """The server of a model, well until a test says otherwise."""
+    with serving() as found:
+        yield found
+
+
+@pytest.fixture
+def brief_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what waits for a server wait for moments only."""
+    monkeypatch.setattr(client, "_grows", lambda state: 0.01)
+    monkeypatch.setattr(pace, "_REST_SECONDS", 0.05)

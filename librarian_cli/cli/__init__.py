@@ -26,6 +26,7 @@ COMMANDS = {
     "text": "books",
     "files": "books",
     "remove": "books",
+    "tag": "tag",
     "status": "monitor",
     "jobs": "monitor",
     "runs": "runs",
@@ -44,8 +45,9 @@ COMMANDS = {
 """Command -> module of this package that defines it, in the order in which help lists them."""
 
 EPILOG = """\b
-Exit codes: 0 all well; 1 a fault of Librarian's; 2 wrong usage; 3 some books failed; 4 the machine or the
-library fails; 11 the library is locked; 130, 143 ended by Ctrl-C or SIGTERM.
+Exit codes: 0 all well; 1 a fault of Librarian's; 2 wrong usage; 3 some books
+failed; 4 the machine or the library fails; 11 the library is locked; 130, 143
+ended by Ctrl-C or SIGTERM.
 """
 
 

@@ -24,14 +24,18 @@ _ID_CHARS = 12
 @click.option(
     "--status", type=click.Choice(["ok", "ok-with-warning", "failed", "waiting", "pending"]), help="Only these."
 )
+@click.option(
+    "--tag", "tags", multiple=True, metavar="TAG", shell_complete=complete.tags,
+    help="Only those with this tag; may be repeated: with all of them.",
+)  # fmt: skip
 @json_option
 @pass_settings
-def books(settings: Settings, *, sort: str, status: str | None, as_json: bool) -> None:
+def books(settings: Settings, *, sort: str, status: str | None, tags: tuple[str, ...], as_json: bool) -> None:
     """List the books of the library."""
     from librarian_cli.cli import render
 
     with settings.open() as librarian:
-        chosen = (item for item in librarian.books(sort) if status in (None, item.book.status))
+        chosen = (item for item in librarian.books(sort, tags) if status in (None, item.book.status))
         if as_json:
             render.document({"books": (_as_json(item) for item in chosen)})
             return
@@ -39,6 +43,8 @@ def books(settings: Settings, *, sort: str, status: str | None, as_json: bool) -
     header = ("BOOK", "TITLE", "AUTHOR", "LANG", "FORMAT", "PAGES", "CHAPTERS", "TRUST", "STATUS")
     if rows:
         render.echo(render.table(rows, header, right=(5, 6, 7)))
+    elif tags:
+        render.notice("No such books here. `librarian tag list` shows the tags that there are.")
     else:
         render.notice("No books here. `librarian ingest FOLDER` takes some in.")
 
@@ -158,6 +164,7 @@ def _as_json(item: "BookDetails") -> dict[str, Any]:
         "trust_score": book.trust_score,
         "status": f"{book.status}:{book.reason}" if book.reason else book.status,
         "paths": [render.path_text(path) for path in item.paths],
+        "tags": list(item.tags),
     }
 
 
@@ -210,6 +217,7 @@ def _print_details(item: "BookDetails") -> None:
         "language": book.language,
         "kind": book.kind,
         "collection": book.collection,
+        "tags": ", ".join(item.tags),
     }
     for name, value in facts.items():
         if value:

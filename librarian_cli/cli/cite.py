@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @json_option
 @pass_settings
 def cite(settings: Settings, *, chunk: str, style: str, verify: bool, as_json: bool) -> None:
-    """Cite the passage BOOK:start-end, with chapter, page, offsets and hashes."""
+    """Cite a passage BOOK:start-end, with all that proves it."""
     from librarian_cli import cite as citing
     from librarian_cli.cli import render
 

@@ -46,6 +46,16 @@ def entities(ctx: click.Context, param: click.Parameter, incomplete: str) -> Ite
     return _offer(ctx, find)
 
 
+def tags(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+    """Tags, with how many books have each."""
+    from librarian_cli.store import tags as stored
+
+    def find(reader: "sqlite3.Connection") -> Iterable[tuple[str, str]]:
+        return ((name, f"{count} books") for name, count in stored.counts(reader, incomplete)[:_MOST_NAMES])
+
+    return _offer(ctx, find)
+
+
 def jobs(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
     """Numbers of the latest jobs, with what each was."""
     from librarian_cli.cli import render

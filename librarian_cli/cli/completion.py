@@ -9,7 +9,9 @@ _VARIABLE = "_LIBRARIAN_COMPLETE"
 @click.command()
 @click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
 def completion(shell: str) -> None:
-    """Print the script by which Tab completes commands, options, books, jobs and settings in SHELL.
+    """Print the script by which SHELL completes with Tab.
+
+    It completes commands, options, books, tags, jobs and settings.
 
     \b
     To install it, once:

@@ -37,7 +37,10 @@ def show(settings: Settings, *, origin: bool, as_json: bool) -> None:
 @click.argument("key", shell_complete=complete.settings)
 @click.argument("value")
 def set_(key: str, value: str) -> None:
-    """Set KEY to VALUE in config.toml; comments and order are kept where that can be done."""
+    """Set KEY to VALUE in config.toml.
+
+    Comments and order are kept where that can be done.
+    """
     from librarian_cli import config as configuration
     from librarian_cli import config_edit
     from librarian_cli.cli import render

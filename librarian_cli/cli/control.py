@@ -19,9 +19,10 @@ _ID_CHARS = 12
 @json_option
 @pass_settings
 def pause(settings: Settings, *, names: tuple[str, ...], as_json: bool) -> None:
-    """Let stages or queues begin nothing more, or everything, in every process.
+    """Let stages or queues begin nothing more, or everything.
 
-    What runs may end. Stages: schema, extract, chunk, audit, index. Queues: schema, ingestion, trust_audit.
+    What runs may end. This holds for every process. Stages: schema, extract, chunk, enrich, audit, index.
+    Queues: schema, ingestion, trust_audit.
     """
     from librarian_cli.cli import render
 
@@ -38,7 +39,7 @@ def pause(settings: Settings, *, names: tuple[str, ...], as_json: bool) -> None:
 @json_option
 @pass_settings
 def resume(settings: Settings, *, names: tuple[str, ...], as_json: bool) -> None:
-    """Let what was paused go on: these, or everything."""
+    """Let what was paused go on: some of it, or everything."""
     from librarian_cli.cli import render
 
     with settings.open() as librarian:
@@ -54,7 +55,7 @@ def resume(settings: Settings, *, names: tuple[str, ...], as_json: bool) -> None
 @json_option
 @pass_settings
 def cancel(settings: Settings, *, targets: tuple[str, ...], as_json: bool) -> None:
-    """Cancel what books, or the books of a job, have not finished.
+    """Cancel what books, or those of a job, have not finished.
 
     What runs is stopped, and nothing half-written stays. `librarian retry` takes a cancelled book up again.
     """
@@ -69,9 +70,10 @@ def cancel(settings: Settings, *, targets: tuple[str, ...], as_json: bool) -> No
 @json_option
 @pass_settings
 def retry(settings: Settings, *, targets: tuple[str, ...], failed: bool, as_json: bool) -> None:
-    """Give failed or cancelled books a new life, from the stage on that they did not pass.
+    """Give failed or cancelled books a new life.
 
-    A running `ingest` takes them up; else `librarian ingest` without a path does.
+    They go on at the stage that they did not pass. A running `ingest` takes them up; else `librarian ingest` without a
+    path does.
     """
     from librarian_cli.cli import render
 
@@ -93,7 +95,10 @@ def retry(settings: Settings, *, targets: tuple[str, ...], failed: bool, as_json
 @json_option
 @pass_settings
 def prioritise(settings: Settings, *, targets: tuple[str, ...], level: str, as_json: bool) -> None:
-    """Give unfinished books, or those of a job, another priority: they move to its place in the queue."""
+    """Give unfinished books, or those of a job, another priority.
+
+    They move to its place in the queue.
+    """
     with settings.open() as librarian:
         changed = librarian.prioritise(targets, level)
     _report("prioritised", changed, as_json=as_json)

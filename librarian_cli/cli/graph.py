@@ -23,7 +23,10 @@ _ID_CHARS = 12
 @json_option
 @pass_settings
 def graph(settings: Settings, *, entity: str, depth: int, limit: int, as_json: bool) -> None:
-    """Show what ENTITY (a person, a place, any name) occurs with, over all books."""
+    """Show what ENTITY occurs with, over all books.
+
+    An entity is a person, a place, any name that books have.
+    """
     from dataclasses import asdict
 
     from librarian_cli.cli import render

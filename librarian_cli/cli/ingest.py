@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from librarian_cli.cli import complete
 from librarian_cli.cli.context import DURATION, Settings, json_option, pass_settings
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from librarian_cli.pipeline.ledger import IngestResult
 
 _STAGES = ("schema", "extract", "chunk", "enrich", "audit")
+_NAMES = ", ".join(_STAGES)
 _SHOWN_FAILURES = 20
 
 
@@ -37,11 +39,17 @@ class _IngestCommand(click.Command):
     help="Take the paths in FILE too, one a line (-: standard input).",
 )  # fmt: skip
 @click.option("--null", "-0", is_flag=True, help="Paths in lists end with a NUL character (find -print0).")
-@click.option("--force", type=click.Choice(_STAGES), metavar="[STAGE]", help="Run again, from STAGE on (default: all).")
+@click.option(
+    "--force", type=click.Choice(_STAGES), metavar="[STAGE]", help=f"Run all again, or from STAGE on: {_NAMES}."
+)
 @click.option("--yes", is_flag=True, help="Approve every proposal that waits for a person.")
 @click.option(
     "--priority", type=click.Choice(["low", "medium", "high", "critical"]), default="medium", show_default=True
 )
+@click.option(
+    "--tag", "tags", multiple=True, metavar="TAG", shell_complete=complete.tags,
+    help="Give every book seen this tag; may be repeated.",
+)  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Print what would be done with each file and why, and change nothing.")
 @click.option("--no-wait", is_flag=True, help="File the work, print the job's id and exit; a later process does it.")
 @click.option(
@@ -59,11 +67,12 @@ class _IngestCommand(click.Command):
 @click.option("--progress/--no-progress", default=None, help="Bars; by default on a terminal only.")
 @json_option
 @pass_settings
-def ingest(settings: Settings, /, *, paths: tuple[bytes, ...], lists: tuple[bytes, ...], null: bool, as_json: bool, strict: bool, min_trust: float | None, **options: object) -> None:  # fmt: skip  # noqa: E501
-    """Take in what is new or changed below PATHS, then exit; without PATHS, do what waits in the library.
+def ingest(settings: Settings, /, *, paths: tuple[bytes, ...], lists: tuple[bytes, ...], null: bool, tags: tuple[str, ...], as_json: bool, strict: bool, min_trust: float | None, **options: object) -> None:  # fmt: skip  # noqa: E501
+    """Take in what is new or changed below PATHS, then exit.
 
-    A PATH may be a single file, or - for a list of paths on standard input. Running again is safe, and free for files
-    that did not change. A run that was stopped, even by kill -9, goes on where it was. Source files are never written.
+    Without PATHS, do what waits in the library. A PATH may be - for a list of paths on standard input, or a single
+    file. Running again is safe, and free for files that did not change. A run that was stopped, even by kill -9, goes
+    on where it was. Source files are never written.
     """
     from librarian_cli import discover
     from librarian_cli.cli import pathlist
@@ -71,13 +80,15 @@ def ingest(settings: Settings, /, *, paths: tuple[bytes, ...], lists: tuple[byte
     from librarian_cli.pipeline.intake import Request
     from librarian_cli.pipeline.shutdown import Shutdown
     from librarian_cli.progress import Progress
+    from librarian_cli.store.tags import name_of
 
-    if not paths and not lists and (options["no_wait"] or options["force"]):
+    if not paths and not lists and (options["no_wait"] or options["force"] or tags):
         raise click.UsageError("name at least one path; without one, `ingest` does what waits already")
     if options["no_wait"] and options["max_runtime"]:
         raise click.UsageError("--no-wait does no work that --max-runtime could end; leave one of them out")
     if options["dry_run"] and options["no_wait"]:
         raise click.UsageError("--dry-run files no work, so it cannot go with --no-wait; leave one of them out")
+    tags = tuple(map(name_of, tags))
     named = pathlist.gather(paths, lists, null=null)
     roots = tuple(dict.fromkeys(discover.resolve(path) for path in named))
     bus, shutdown = Bus(), Shutdown()
@@ -87,7 +98,7 @@ def ingest(settings: Settings, /, *, paths: tuple[bytes, ...], lists: tuple[byte
             return
         chosen = librarian.config.ingest
         selection = discover.Selection(chosen.include, chosen.exclude, chosen.hidden)
-        request = Request(roots, selection, options["force"], bool(options["yes"]), options["priority"])  # type: ignore[arg-type]  # click checked it
+        request = Request(roots, selection, options["force"], bool(options["yes"]), options["priority"], tags=tags)  # type: ignore[arg-type]  # click checked it
         if options["dry_run"]:
             _print_plan(librarian, request, options["jobs"], as_json=as_json, every_file=settings.verbose > 0)
             return

@@ -22,7 +22,7 @@ def maintain() -> None:
 @json_option
 @pass_settings
 def reembed(settings: Settings, *, dry_run: bool, progress: bool | None, as_json: bool) -> None:
-    """Give the library the vectors of the embedder that the settings name.
+    """Give the library the vectors of the embedder in the settings.
 
     Searches use the vectors that are there until the new ones are complete. What was stopped, even by kill -9, goes on
     where it was, with this command or with the next `ingest`.
@@ -57,10 +57,11 @@ def reembed(settings: Settings, *, dry_run: bool, progress: bool | None, as_json
 @json_option
 @pass_settings
 def generate(settings: Settings, *, books: tuple[str, ...], as_json: bool) -> None:
-    """Let the language model of [llm] describe BOOKs, or all that it has not described yet.
+    """Let the language model of [llm] describe books.
 
-    A summary in its own words, names with their types, relations: `show` prints them, marked as generated. Excerpts of
-    the books are sent to the server. What was stopped goes on with the next call.
+    BOOKs, or else all that it has not described yet. A summary in its own words, names with their types, relations:
+    `show` prints them, marked as generated. Excerpts of the books are sent to the server. What was stopped goes on with
+    the next call.
     """
     import sys
     from dataclasses import asdict

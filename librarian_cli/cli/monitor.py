@@ -28,7 +28,7 @@ _INTERRUPTED = 130
 @json_option
 @pass_settings
 def status(settings: Settings, *, watch: bool, interval: float, as_json: bool) -> None:
-    """Say what waits, what runs, how the workers are, and what failed.
+    """Say what waits, what runs, and what failed.
 
     `up`: a process is at work and its workers are well. `degraded`: one of them is not, or something is paused.
     `down`: no process is at work.
@@ -55,7 +55,10 @@ def status(settings: Settings, *, watch: bool, interval: float, as_json: bool) -
 @json_option
 @pass_settings
 def jobs(settings: Settings, *, number: int | None, limit: int, as_json: bool) -> None:
-    """List the latest jobs with how much of each is done, or one with the state of each of its books."""
+    """List the latest jobs, or one with its books.
+
+    With how much of each is done, or the state of each book.
+    """
     from librarian_cli.cli import render
 
     with settings.open() as librarian:
@@ -77,7 +80,10 @@ def jobs(settings: Settings, *, number: int | None, limit: int, as_json: bool) -
 @json_option
 @pass_settings
 def agents(settings: Settings, *, statuses: tuple[str, ...], limit: int, stats: bool, as_json: bool) -> None:
-    """List agents: who works, or worked, on which book for which queue, and what that took."""
+    """List agents: who works on which book, and what it took.
+
+    Those that have ended too, and for which queue each worked.
+    """
     from librarian_cli.cli import render
 
     with settings.open() as librarian:
@@ -102,7 +108,10 @@ def agents(settings: Settings, *, statuses: tuple[str, ...], limit: int, stats: 
 @json_option
 @pass_settings
 def activity(settings: Settings, *, follow: bool, action: str, since: float, limit: int | None, as_json: bool) -> None:
-    """Show what happened to books, workers and the queue, oldest first; as JSON, one object a line."""
+    """Show what happened to books, workers and the queue.
+
+    The oldest first; as JSON, one object a line.
+    """
     show = _print_entry_json if as_json else _print_entry
     latest = limit if limit is not None else -1 if since else 20
     with settings.open() as librarian:

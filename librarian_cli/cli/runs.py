@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 @json_option
 @pass_settings
 def runs(settings: Settings, *, limit: int, as_json: bool) -> None:
-    """List the latest runs of `ingest` and batches of `watch`: when, how long, how each ended, and what it brought.
+    """List the latest runs of `ingest` and batches of `watch`.
 
-    For the progress of work that is queued, see `librarian jobs`.
+    When each began, how long it took, how it ended, and what it brought. For the progress of work that is queued, see
+    `librarian jobs`.
     """
     from librarian_cli.cli import render
 

@@ -38,7 +38,7 @@ def search(
     exit_code: bool,
     **options: object,
 ) -> None:
-    """Find the passages that answer QUERY, with book, chapter and page.
+    """Find the passages that answer QUERY, with their places.
 
     \b
     high water            either word, rare ones count more

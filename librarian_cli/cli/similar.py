@@ -13,7 +13,7 @@ from librarian_cli.cli.context import Settings, json_option, pass_settings
 @json_option
 @pass_settings
 def similar(settings: Settings, /, *, target: str, as_json: bool, **options: object) -> None:
-    """Find the books and passages most like BOOK, or like the passage BOOK:start-end."""
+    """Find what is most like BOOK, or like a passage BOOK:start-end."""
     from dataclasses import asdict
 
     from librarian_cli.cli import render

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from librarian_cli.cli import complete
 from librarian_cli.cli.context import Settings, pass_settings
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ logger = logging.getLogger(__name__)
 @click.option(
     "--priority", type=click.Choice(["low", "medium", "high", "critical"]), default="medium", show_default=True
 )
+@click.option(
+    "--tag", "tags", multiple=True, metavar="TAG", shell_complete=complete.tags,
+    help="Give every book seen this tag; may be repeated.",
+)  # fmt: skip
 @click.option("--jobs", "-j", type=click.IntRange(1), metavar="N", help="At most N workers in each stage.")
 @click.option("--include", multiple=True, metavar="GLOB", help="Take these files only.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Leave these files out.")
@@ -42,14 +47,17 @@ logger = logging.getLogger(__name__)
 )
 @click.option("--progress/--no-progress", default=None, help="Bars; by default on a terminal only.")
 @pass_settings
-def watch(settings: Settings, /, *, folders: tuple[bytes, ...], once: bool, doctor: bool, **options: object) -> None:
-    """Take in what is below each DIR, and then what arrives, until Ctrl-C or SIGTERM.
+def watch(settings: Settings, /, *, folders: tuple[bytes, ...], tags: tuple[str, ...], once: bool, doctor: bool, **options: object) -> None:  # fmt: skip  # noqa: E501
+    """Take in what is below each DIR, and then what arrives.
 
-    Files are taken once they stand still. SIGHUP reads the settings anew, SIGUSR1 prints what goes on.
+    It ends with Ctrl-C or SIGTERM. Files are taken once they stand still. SIGHUP reads the settings anew, SIGUSR1
+    prints what goes on.
     """
     from librarian_cli import discover
     from librarian_cli.cli import service
+    from librarian_cli.store.tags import name_of
 
+    options["tags"] = tuple(map(name_of, tags))
     roots = tuple(dict.fromkeys(discover.resolve(path) for path in folders))
     if doctor:
         sys.exit(_diagnose(settings, roots, options))
@@ -117,7 +125,8 @@ def _request(librarian: "Librarian", roots: tuple[bytes, ...], options: dict[str
 
     chosen = librarian.config.ingest
     selection = discover.Selection(chosen.include, chosen.exclude, chosen.hidden)
-    return Request(roots, selection, approve=bool(options["yes"]), priority=str(options["priority"]))
+    tags: tuple[str, ...] = options["tags"]  # type: ignore[assignment]  # `watch` put it there
+    return Request(roots, selection, approve=bool(options["yes"]), priority=str(options["priority"]), tags=tags)
 
 
 def _flags(options: dict[str, object]) -> dict[str, object]:

@@ -54,7 +54,7 @@ def claim(
     """
     paused = pauses.current(connection)
     wanted = [want for want in wanted if not paused & {pauses.ALL, want.stage, want.queue}]
-    found = tasks.claim(connection, owner, wanted, within, between=_between(connection, wanted, within, paused))
+    found = tasks.claim(connection, owner, wanted, within, between=_between(connection, paused))
     for want in wanted if alone and not found else ():
         found = tasks.claim(connection, owner, [replace(want, count=1)], within, alone=True)
         if found:
@@ -62,23 +62,15 @@ def claim(
     return [_give_to_agent(connection, task, owner) for task in found]
 
 
-def _between(
-    connection: sqlite3.Connection, wanted: Sequence[tasks.Want], within: tasks.Caps, paused: frozenset[str]
-) -> dict[str, set[int]]:
+def _between(connection: sqlite3.Connection, paused: frozenset[str]) -> dict[str, set[int]]:
     """Books, by queue, that are between two of its stages. They count as under way, unless they are paused.
 
-    They are only looked for where the caps are near: with thousands of them it takes longer than all else of a claim.
+    Those that wait for what they can do without are not: thousands may, until nothing is left to be read.
     """
-    at_work = agents.at_work(connection)
-    several = [queue for queue, stages in QUEUE_STAGES.items() if len(stages) > 1]
-    more = sum(want.count for want in wanted)
-    far = all(at_work.get(QUEUES[queue], 0) + more <= within.queues.get(queue, within.total) for queue in several)
-    if far and sum(at_work.values()) + more <= within.total:
-        return {}
     found: dict[str, set[int]] = {}
     for queue, stages in QUEUE_STAGES.items():
         for stage in stages[1:]:
-            if not paused & {pauses.ALL, queue, stage}:
+            if stage not in OPTIONAL and not paused & {pauses.ALL, queue, stage}:
                 found.setdefault(queue, set()).update(agents.between_stages(connection, stage, QUEUES[queue]))
     return found
 

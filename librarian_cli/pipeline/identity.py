@@ -2,7 +2,7 @@
 
 new path, another one of the content is gone   moved: that file's row gets the path
 new path, the others are there                 added: a copy or a hard link
-known path, other content                      changed
+known path, other content                      changed: a new book gets the tags of what the file held before
 known path that was missing                    returned
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from librarian_cli.models import Candidate
-from librarian_cli.store import activity, files
+from librarian_cli.store import activity, files, tags
 from librarian_cli.store.files import Place
 
 
@@ -23,7 +23,8 @@ def place(connection: sqlite3.Connection, candidate: Candidate, book_row: int, j
     if before:
         _move(connection, before, candidate, job)
         return
-    files.record(connection, candidate, job, book_row=book_row, outcome=None)
+    file_id = files.record(connection, candidate, job, book_row=book_row, outcome=None)
+    tags.hand_on(connection, file_id, book_row, is_new=is_new)
     if known is None and not is_new:
         _log(connection, "file.added", candidate.absolute, book_row, job)
     elif known and known.missing:

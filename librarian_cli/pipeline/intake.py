@@ -25,7 +25,7 @@ from librarian_cli.identify import Hashed, identify
 from librarian_cli.models import Candidate, FileOutcome
 from librarian_cli.pipeline import groups, identity, settle
 from librarian_cli.stages import NEEDS, OPTIONAL, STAGES, dependents, fingerprints, planned, schema
-from librarian_cli.store import activity, books, files, jobs, optional, tasks
+from librarian_cli.store import activity, books, files, jobs, optional, tags, tasks
 from librarian_cli.store.database import Database
 from librarian_cli.store.files import Known
 from librarian_cli.store.writer import Operation
@@ -51,6 +51,8 @@ class Request:
     priority: str = "medium"
     paths: tuple[bytes, ...] | None = None
     """Look at these only, absolute and below the roots; None means everything."""
+    tags: tuple[str, ...] = ()
+    """What every book that it sees is given."""
     quiet: bool = False
     """Write nothing for files that did not change: for a look that is repeated all the time."""
 
@@ -79,6 +81,7 @@ class Intake:
         self._config = config
         self._bus = bus
         self._job = job
+        self._tags: tuple[str, ...] = ()
         self._wake = wake
         self._seen = 0
         self._new = 0
@@ -87,6 +90,7 @@ class Intake:
 
     def run(self, request: Request, threads: int, stopped: Callable[[], bool]) -> None:
         """Scan everything that is asked for. Raises: EnvironmentFault: a root cannot be listed."""
+        self._tags = request.tags
         listings = {root: Listing() for root in request.roots}
         self._database.write_now(partial(_open_scope, job=self._job, request=request))
         with ThreadPoolExecutor(threads, thread_name_prefix="librarian-hash") as pool:
@@ -114,6 +118,7 @@ class Intake:
         for candidate in fresh:
             self._database.write_now(partial(self._register, hashed=identify(candidate, self._config)))
         self._database.write_now(partial(jobs.adopt, job=self._job))
+        self._database.write_now(self._tag_seen)
         self._wake()
 
     @property
@@ -265,11 +270,16 @@ class Intake:
                 activity.record(connection, "schema.approved", book=row, job=self._job, by="ingest --yes")
                 tasks.promote(connection, row, NEEDS)
         self._fit_plan(connection, seen)
+        self._tag_seen(connection)
         tasks.advance_groups(connection, NEEDS)
         if request.roots:
             jobs.adopt(connection, self._job)
         else:
             jobs.take_all(connection, self._job)
+
+    def _tag_seen(self, connection: sqlite3.Connection) -> None:
+        for tag in self._tags:
+            tags.add(connection, tag, books.seen_in(connection, self._job))
 
     def _fit_plan(self, connection: sqlite3.Connection, seen: Sequence[int]) -> None:
         """File optional stages of books seen that came before them; drop those that were switched off since."""

@@ -53,6 +53,7 @@ class Query:
     collection: str | None = None
     group: str | None = None
     min_trust: float | None = None
+    tags: tuple[str, ...] = ()
     expand: bool = False
     """Look for what the best passages speak of, too."""
     context: int = 0
@@ -208,4 +209,13 @@ def fuse(word_scores: Mapping[int, float], cosines: Mapping[int, float], weight:
 
 
 def _scope(query: Query, parsed: Parsed) -> Scope:
-    return Scope(query.book, query.author, query.language, query.collection, query.group, query.min_trust, parsed.rules)
+    return Scope(
+        query.book,
+        query.author,
+        query.language,
+        query.collection,
+        query.group,
+        query.min_trust,
+        query.tags,
+        parsed.rules,
+    )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from librarian_cli.models import Book
 from librarian_cli.search.syntax import BookRule, split_words
-from librarian_cli.store import books, order_groups
+from librarian_cli.store import books, order_groups, tags
 from librarian_cli.text import language
 
 
@@ -21,15 +21,20 @@ class Scope:
     group: str | None = None
     """An order group."""
     min_trust: float | None = None
+    tags: tuple[str, ...] = ()
+    """A book has to have all of them."""
     rules: tuple[BookRule, ...] = ()
 
     def choose(self, connection: sqlite3.Connection) -> list[Book] | None:
-        """The books that may answer; None means all. Raises: UsageError: an unknown book."""
+        """The books that may answer; None means all. Raises: UsageError: an unknown book, no tag."""
         if self == Scope():
             return None
         chosen = [books.find(connection, self.book)] if self.book else list(books.every(connection))
         if self.group is not None:
             members = order_groups.members(connection, self.group)
+            chosen = [book for book in chosen if book.row in members]
+        if self.tags:
+            members = tags.members(connection, self.tags)
             chosen = [book for book in chosen if book.row in members]
         return [book for book in chosen if book.first_chunk is not None and self._admits(book)]
 

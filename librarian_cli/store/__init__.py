@@ -5,6 +5,7 @@ writer       the one thread of a process that writes, and the lock between proce
 database     both together, as the rest of the program holds a library
 migrations   the schema, as an append-only list
 files        where books lie on disk, and what became of each file
+tags         labels that people give to books
 books        one row a book: what it is, its proposal, its totals
 tasks        the durable queue: states, claims, finishes
 order_groups who waits for whom before the gate

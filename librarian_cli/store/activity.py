@@ -39,6 +39,8 @@ ACTIONS = (
     "task.retried",
     "task.prioritised",
     "group.advanced",
+    "tag.added",
+    "tag.removed",
 )
 """Every action that is logged, `subject.what`."""
 
@@ -100,11 +102,11 @@ def latest(connection: sqlite3.Connection) -> int:
 
 
 def rate(connection: sqlite3.Connection, seconds: float) -> tuple[int, int]:
-    """Books that completed their ingestion in the last so many seconds, and their bytes."""
+    """Books that were audited in the last so many seconds, and their bytes; enriching may come much later."""
     row = connection.execute(
         "SELECT count(*), coalesce(sum(books.size), 0) FROM activity JOIN books ON books.id = activity.book"
         " WHERE activity.id > (SELECT coalesce(max(id), 0) FROM activity WHERE at < ?)"
-        " AND action = 'ingestion.completed'",
+        " AND action = 'trust.updated'",
         (time.time() - seconds,),
     ).fetchone()
     return int(row[0]), int(row[1])

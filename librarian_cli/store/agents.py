@@ -91,18 +91,13 @@ def is_at_work(connection: sqlite3.Connection, row: int) -> bool:
     return connection.execute("SELECT 1 FROM agents WHERE id = ? AND ended_at IS NULL", (row,)).fetchone() is not None
 
 
-def at_work(connection: sqlite3.Connection) -> dict[str, int]:
-    """How many agents of each type have not ended."""
-    return dict(connection.execute("SELECT type, count(*) FROM agents WHERE ended_at IS NULL GROUP BY type").fetchall())
-
-
 def between_stages(connection: sqlite3.Connection, stage: str, agent_type: str) -> set[int]:
     """Books of which a stage may be claimed now, and whose agent of this type waits for just that."""
     rows = connection.execute(
-        "SELECT tasks.book FROM agents JOIN tasks ON tasks.book = agents.book AND tasks.stage = ?"
-        " WHERE agents.ended_at IS NULL AND agents.type = ? AND agents.status = 'idle'"
-        " AND tasks.state = 'ready' AND tasks.run_at <= ?",
-        (stage, agent_type, time.time()),
+        "SELECT tasks.book FROM tasks CROSS JOIN agents ON agents.book = tasks.book"  # many may be idle, few are ready
+        " WHERE tasks.state = 'ready' AND tasks.stage = ? AND tasks.run_at <= ?"
+        " AND agents.ended_at IS NULL AND agents.type = ? AND agents.status = 'idle'",
+        (stage, time.time(), agent_type),
     )
     return {row[0] for row in rows}
 

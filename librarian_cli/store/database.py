@@ -22,6 +22,7 @@ class Database:
         self, folder: Path, *, lock_wait_seconds: float = 30.0, read_only: bool = False, create: bool = False
     ) -> None:
         self.path = folder / "library.db"
+        self.read_only = read_only
         self._folder = folder
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from librarian_cli.models import Candidate, FileOutcome
+from librarian_cli.store import tags
 
 IN_SCOPE = (
     "coalesce((SELECT high IS NULL OR files.path < high FROM job_scopes"
@@ -75,6 +76,8 @@ def record(
         job,
     )
     if found:
+        if book_row != found.book_row:
+            tags.keep(connection, found.id, found.book_row)
         if book_row is not None and book_row != found.book_row:
             _bequeath_failure(connection, found, book_row)
         connection.execute(
@@ -119,6 +122,7 @@ def forget_content(connection: sqlite3.Connection, candidate: Candidate, outcome
     """Drop what is known of a file's content, so that the next scan reads it again."""
     found = known(connection, [candidate])[0]
     if found:
+        tags.keep(connection, found.id, found.book_row)
         connection.execute(
             "UPDATE files SET book=NULL, mtime_ns=-1, outcome=?, reason=?, detail='' WHERE id=?",
             (outcome, reason, found.id),

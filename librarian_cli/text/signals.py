@@ -22,7 +22,13 @@ _MISREAD = {
     "Â": re.compile("Â".encode() + b"\xc2[\xa0-\xbf]"),
 }
 """A mark that is quick to look for -> the pattern of mis-decoded text that begins with it."""
-_WORD = re.compile(r"[^\W\d_]+")
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+)
+"""Thai, Lao, Burmese, Khmer, kana, ideographs: no space tells where a word ends, so their words have no length."""
+_WORD = re.compile(rf"[^\W\d_{_UNSPACED}]+")
+_SPACED_OUT = re.compile(r"(?<!\S)[^\W\d_](?:[ \t][^\W\d_]){3,}(?!\S)")
+"""A word in s p a c e d letters; in formulas and code single letters stand between other signs."""
 _SAMPLE_CHARS = 6_000
 _SAMPLES = 3
 _MIN_WORDS = 200
@@ -51,7 +57,7 @@ class _Scale:
 _SCALES = {
     "odd_characters": _Scale(0.002, 0.02, 1.5, "{:.1%} of the characters are replacement, private or mis-decoded ones"),
     "few_stop_words": _Scale(0.0, 0.15, 0.8, "common words are {:.0%} rarer than in clean text of this language"),
-    "single_letters": _Scale(0.06, 0.1, 0.6, "{:.0%} of the words are single letters"),
+    "spaced_letters": _Scale(0.02, 0.1, 0.6, "{:.0%} of the words are letters of words that spaces break up"),
     "long_words": _Scale(0.01, 0.04, 0.6, "{:.1%} of the words are longer than 24 letters"),
     "blank_pages": _Scale(0.05, 0.25, 0.5, "{:.0%} of the pages hold no text"),
     "thin_pages": _Scale(0.25, 0.4, 0.3, "{:.0%} of the pages hold far less text than usual"),
@@ -68,10 +74,11 @@ def measure(text: str, tongue: str, pages: Sequence[str]) -> tuple[Signal, ...]:
     words = _WORD.findall(sample)
     values = {"odd_characters": _count_odd(text) / max(1, len(text))}
     if len(words) >= _MIN_WORDS:
-        values["single_letters"] = sum(len(word) == 1 for word in words) / len(words)
+        values["spaced_letters"] = sum(len(match[0]) // 2 + 1 for match in _SPACED_OUT.finditer(sample)) / len(words)
         values["long_words"] = sum(len(word) > 24 for word in words) / len(words)
         if tongue in _SPACED_SCRIPTS:
-            share = sum(word.lower() in language.STOP_WORDS[tongue] for word in words) / len(words)
+            common = language.STOP_WORDS[tongue] | language.STOP_WORDS["en"]  # many a manual is half in English
+            share = sum(word.lower() in common for word in words) / len(words)
             values["few_stop_words"] = max(0.0, 1 - share / _USUAL_STOP_SHARE - 0.5)
     values.update(_page_values(pages))
     return tuple(signal(name, value) for name, value in values.items())

@@ -4,7 +4,6 @@ import signal
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,17 +11,11 @@ import pytest
 from librarian_cli.store import vectors
 from tests.faults.conftest import Start
 from tests.support import trees
-from tests.support.model_server import ModelServer, serving
+from tests.support.model_server import ModelServer
 from tests.support.program import librarian
 from tests.support.running import Running, wait_until
 
 BOOKS = 12
-
-
-@pytest.fixture
-def server() -> Iterator[ModelServer]:
-    with serving() as found:
-        yield found
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
 """Tab offers what there is: asked as a shell asks, and by the scripts in real shells."""
 
 import os
+import resource
 import shutil
 import subprocess
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -71,7 +71,7 @@ def test_what_is_offered_to_pause_is_what_can_be_paused(library: Path) -> None:
     "words",
     [
         ("show",), ("text",), ("remove",), ("search", "tide", "--book"), ("similar",), ("cite",), ("cancel",),
-        ("retry",), ("prioritise",), ("cancel", "1"),
+        ("tag", "add", "sea"), ("tag", "remove", "sea"), ("retry",), ("prioritise",), ("cancel", "1"),
     ],
 )  # fmt: skip
 def test_books_are_offered_by_id_with_their_titles(library: Path, words: tuple[str, ...]) -> None:
@@ -87,6 +87,20 @@ def test_books_are_offered_by_id_with_their_titles(library: Path, words: tuple[s
 @pytest.mark.parametrize("words", [("jobs",), ("files", "--job"), ("cancel",), ("retry",)])
 def test_jobs_are_offered_with_what_they_were(library: Path, words: tuple[str, ...]) -> None:
     assert offered(*words, "1", library=library)["1"].startswith("ingest of 13 books, ")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("tag", "add"), ("tag", "remove"), ("search", "tide", "--tag"), ("similar", "--tag"), ("books", "--tag"),
+        ("ingest", "--tag"), ("watch", "--tag"),
+    ],
+)  # fmt: skip
+def test_tags_are_offered_with_their_books(own: Path, words: tuple[str, ...]) -> None:
+    assert librarian("tag", "add", "Sea", "1", library=own).code == 0
+    assert librarian("tag", "add", "maps", "1", library=own).code == 0
+    assert offered(*words, "", library=own) == {"maps": "13 books", "Sea": "13 books"}
+    assert set(offered(*words, "se", library=own)) == {"Sea"}
 
 
 def test_names_of_books_are_offered_with_their_mentions(library: Path) -> None:
@@ -127,15 +141,21 @@ def test_where_nothing_can_be_known_nothing_is_said_or_made(tmp_path: Path, word
 
 @pytest.mark.parametrize("words", [("",), ("show", ""), ("jobs", ""), ("config", "set", "")])
 def test_an_answer_comes_before_a_person_notices(library: Path, words: tuple[str, ...]) -> None:
-    """The best of several: another program may have had the machine in the others."""
+    """The best of several, by the processor's time: another program may have the machine."""
     taken = []
-    for _ in range(10):
-        began = time.perf_counter()
+    for _ in range(5):
+        began = children_seconds()
         asked(*words, library=library)
-        taken.append(time.perf_counter() - began)
+        taken.append(children_seconds() - began)
         if taken[-1] < MOST_SECONDS:
             return
     pytest.fail(f"never within {MOST_SECONDS} s: {taken}")
+
+
+def children_seconds() -> float:
+    """CPU seconds of all processes that this one has waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def run_shell(shell: str, source: str, folder: Path) -> str:

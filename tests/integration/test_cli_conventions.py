@@ -31,6 +31,7 @@ RESULTS: tuple[Words, ...] = (
     ("text", "BOOK"),
     ("files",),
     ("remove", "BOOK"),
+    ("tag", "add", "Sea", "BOOK"),
     ("status",),
     ("jobs",),
     ("jobs", "1"),
@@ -61,6 +62,7 @@ NOTICES: tuple[Words, ...] = (
     ("books", "--status", "waiting"),
     ("agents", "--status", "running"),
     ("maintain", "reembed"),
+    ("tag", "list"),  # there are none
 )
 """Commands that have something to say that is no result."""
 
@@ -301,6 +303,18 @@ ERRORS: tuple[tuple[int, Words, Callable[[Path, Path], dict[str, str]]], ...] = 
     (2, ("text", "FAILED"), nothing),
     (2, ("text", "BOOK:9-5"), nothing),
     (2, ("remove", "abc"), nothing),
+    (2, ("tag",), nothing),
+    (2, ("tag", "add", "sea"), nothing),
+    (2, ("tag", "add", "sea", "abc"), nothing),
+    (2, ("tag", "add", "sea, maps", "BOOK"), nothing),
+    (2, ("tag", "add", " ", "BOOK"), nothing),
+    (2, ("tag", "add", "x" * 101, "BOOK"), nothing),
+    (2, ("tag", "remove", "nowhere", "BOOK"), nothing),
+    (2, ("search", "tide", "--tag", "a,b"), nothing),
+    (2, ("books", "--tag", ""), nothing),
+    (2, ("ingest", "--tag", "sea"), nothing),
+    (2, ("ingest", "--tag", "a,b", "."), nothing),
+    (2, ("watch", "--once", "--tag", "a,b", "."), nothing),
     (2, ("files", "--outcome", "odd"), nothing),
     (2, ("jobs", "99"), nothing),
     (2, ("cancel", "99"), nothing),

@@ -25,8 +25,24 @@ def failed_book(library: Path) -> str:
     return str(books_of(library)["the-grey-of-the-page.pdf"]["id"])
 
 
+def tagged_book(library: Path) -> str:
+    book = first_book(library)
+    assert librarian("tag", "add", "Sea", book, library=library).code == 0
+    return book
+
+
 def always(*words: str | Path) -> Command:
     return lambda library: words
+
+
+def tagged(*words: str) -> Command:
+    """The command once a book has the tag Sea."""
+
+    def command(library: Path) -> tuple[str | Path, ...]:
+        tagged_book(library)
+        return words
+
+    return command
 
 
 def on_book(*words: str) -> Command:
@@ -64,6 +80,13 @@ COMMANDS: tuple[tuple[str, Command], ...] = (
     ("files", always("files")),
     ("files", always("files", "--outcome", "failed", "--job", "1")),
     ("remove", on_book("remove")),
+    ("tag-add", on_book("tag", "add", "Sea")),
+    ("tag-add", lambda library: ("tag", "add", "Sea", tagged_book(library))),  # it has it
+    ("tag-remove", lambda library: ("tag", "remove", "sea", tagged_book(library))),
+    ("tag-list", always("tag", "list")),  # none
+    ("tag-list", tagged("tag", "list")),
+    ("books", tagged("books", "--tag", "sea")),
+    ("show", lambda library: ("show", tagged_book(library))),
     ("status", always("status")),
     ("maintain-reembed", always("maintain", "reembed")),
     ("maintain-reembed-plan", always("maintain", "reembed", "--dry-run")),

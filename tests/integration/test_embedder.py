@@ -6,7 +6,6 @@ import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ import pytest
 
 from librarian_cli.app import ReembedResult
 from librarian_cli.embedders import codes
-from librarian_cli.endpoint import client
 from librarian_cli.errors import EndpointError, UsageError
 from librarian_cli.events import Bus, Notice
 from librarian_cli.pipeline.intake import Request
@@ -27,23 +25,13 @@ from tests.support.model_server import DIMENSIONS, ModelServer, serving, vector_
 from tests.support.program import librarian
 from tests.support.static_model import make_model
 
+pytestmark = pytest.mark.usefixtures("brief_waits")
+
 STORIES = {
     "tide": "The tide came in over the harbour wall, and the boats rose with it.\n",
     "bread": "The baker put the bread into the oven before the sun was up.\n",
     "bell": "The bell in the tower rang for the wedding, and the pigeons left.\n",
 }
-
-
-@pytest.fixture
-def server() -> Iterator[ModelServer]:
-    with serving() as found:
-        yield found
-
-
-@pytest.fixture(autouse=True)
-def brief_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "_grows", lambda state: 0.01)
-    monkeypatch.setattr("librarian_cli.endpoint.pace._REST_SECONDS", 0.05)
 
 
 @pytest.fixture

@@ -3,19 +3,19 @@
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from librarian_cli.endpoint import client
 from librarian_cli.errors import UsageError
 from librarian_cli.llm import TASK
 from tests.support import schemas
 from tests.support.ingests import ingest, open_librarian
-from tests.support.model_server import ModelServer, serving
+from tests.support.model_server import ModelServer
 from tests.support.program import librarian
+
+pytestmark = pytest.mark.usefixtures("brief_waits")
 
 STORY = "Captain Ahab sailed from Nantucket to hunt the white whale, and Ishmael sailed with him.\n" * 40
 SAID = {
@@ -38,16 +38,9 @@ SAID = {
 
 
 @pytest.fixture
-def server() -> Iterator[ModelServer]:
-    with serving() as found:
-        found.says = "Here it is:\n```json\n" + json.dumps(SAID) + "\n```"
-        yield found
-
-
-@pytest.fixture(autouse=True)
-def brief_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "_grows", lambda state: 0.01)
-    monkeypatch.setattr("librarian_cli.endpoint.pace._REST_SECONDS", 0.05)
+def server(server: ModelServer) -> ModelServer:
+    server.says = "Here it is:\n```json\n" + json.dumps(SAID) + "\n```"
+    return server
 
 
 @pytest.fixture

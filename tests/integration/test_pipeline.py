@@ -14,6 +14,7 @@ from librarian_cli.pipeline.intake import Request
 from tests.support import trees
 from tests.support.digest import Digest, digest
 from tests.support.ingests import Ingested, ingest, open_librarian
+from tests.support.inline import InlinePools
 from tests.support.program import librarian
 
 DAMAGED = "manuals/the-grey-of-the-page.pdf"
@@ -152,6 +153,15 @@ def test_a_copy_and_a_hard_link_are_duplicates_of_the_first_path(tmp_path: Path)
     (sha256,) = digest(library)
     duplicate = f"duplicate:{sha256[:12]}"
     assert again.outcomes == {"one.txt": "unchanged", "copy.txt": duplicate, "link.txt": duplicate}
+
+
+def test_a_library_that_was_only_read_so_far_can_be_changed_as_well(tmp_path: Path) -> None:
+    tree, library = one_book(tmp_path)
+    with open_librarian(library) as opened:
+        for details in opened.books():  # which is still being read when the next line writes
+            opened.remove([details.book.id])
+        opened.ingest(request(tree, force="schema"), pools=InlinePools(opened.config))
+        assert [details.book.status for details in opened.books()] == ["ok"]
 
 
 def test_a_deleted_file_is_listed_no_more_and_its_book_is_kept(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from librarian_cli.models import Hit
 from librarian_cli.search import Query
-from tests.support.ingests import open_librarian
+from tests.support.ingests import ingest, open_librarian
 from tests.support.program import librarian
+from tests.support.trees import write_text
 
 SKERRIN, STARS, MAPS = "The Lamp at Skerrin", "A Year of Clear Nights", "Flattening the Globe"
 Search = Callable[..., list[Hit]]
@@ -100,14 +101,17 @@ def test_a_search_within_a_book_finds_only_its_passages(search: Search) -> None:
     assert {hit.book for hit in hits} == {book}
 
 
-def test_a_filter_by_trust_leaves_out_what_is_below(search: Search, sample_library: Path) -> None:
-    with open_librarian(sample_library) as opened:
-        trust = {item.book.id: item.book.trust_score or 0.0 for item in opened.books()}
-    least = sorted(trust.values())[-3]
-    hits = search("the", min_trust=least, limit=100)
-    assert hits
-    assert all(trust[hit.book] >= least for hit in hits)
-    assert {hit.book for hit in search("the", limit=200)} > {hit.book for hit in hits}
+def test_a_filter_by_trust_leaves_out_what_is_below(tmp_path: Path) -> None:
+    sound = write_text(tmp_path / "tree/sound.txt", 1)
+    (tmp_path / "tree/damaged.txt").write_text(sound.replace("e", "(cid:31)"))
+    ingest(tmp_path / "library", tmp_path / "tree", inline=True)
+    with open_librarian(tmp_path / "library") as opened:
+        by_trust = sorted(opened.books(), key=lambda item: item.book.trust_score or 0.0)
+        (worse, score), (_, better) = ((item.book.id, item.book.trust_score or 0.0) for item in by_trust)
+        word = next(word for word in sound.split() if "e" not in word)
+        found = [{hit.book for hit in opened.search(Query(word, min_trust=least, limit=100))} for least in (0.0, 0.5)]
+    assert score < 0.5 < better
+    assert (len(found[0]), found[1]) == (2, found[0] - {worse})
 
 
 def test_context_adds_the_text_around_a_passage(search: Search) -> None:

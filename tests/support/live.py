@@ -31,13 +31,17 @@ def counts(library: Path, action: str) -> int:
         return 0
 
 
-def agent_spans(library: Path, agent_type: str = "") -> list[Span]:
-    """From when to when agents worked: the time of their claims and of their ends, as the database had them."""
+def under_way(library: Path, queue: str = "") -> list[Span]:
+    """From when to when books were under way in a queue: from its first claim to the end of its last task.
+
+    Enriching may come later, and is a span of its own. The times are those of the transactions.
+    """
     found = rows(
         library,
-        "SELECT started_at, ended_at FROM agents WHERE ended_at IS NOT NULL AND (? = '' OR type = ?)",
-        agent_type,
-        agent_type,
+        "SELECT min(started_at), max(finished_at) FROM tasks WHERE book IS NOT NULL AND started_at IS NOT NULL"
+        " AND (? = '' OR queue = ?) GROUP BY book, queue, stage = 'enrich'",
+        queue,
+        queue,
     )
     return [(start, end) for start, end in found]
 

@@ -35,7 +35,7 @@ def test_a_pool_gets_the_workers_that_are_set_and_no_more_than_jobs(
 
 def test_by_default_caps_follow_the_workers_and_total_is_their_sum() -> None:
     found = caps()
-    assert found == {"schema": 32, "ingestion": 16384, "trust_audit": 32, "total": 16448}
+    assert found == {"schema": 32, "ingestion": 128, "trust_audit": 32, "total": 192}
     fewer = book_caps(config.load(), dict.fromkeys(POOLS, 1))
     assert all(fewer[name] * 4 == found[name] for name in found)
 

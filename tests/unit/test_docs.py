@@ -8,9 +8,11 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
-from librarian_cli import cli, config, plan
+from librarian_cli import cli, config, plan, progress
 from librarian_cli.cli import ingest
+from librarian_cli.stages import QUEUES, STAGE_BY_NAME, index
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -110,6 +112,25 @@ def test_every_exit_code_of_an_error_is_documented() -> None:
     codes = {int(code) for source in CODE.values() for code in re.findall(r"exit_code(?:: \S+)? = (\d+)", source)}
     assert {0, 1, 2, 3, 4, 11} == codes | {0}
     assert not {code for code in codes if f"| {code} |" not in text}
+
+
+@pytest.mark.parametrize(
+    "name", [(), ("tag",), ("maintain",), ("config",)], ids=lambda names: " ".join(names) or "librarian"
+)
+def test_help_lists_commands_without_cutting_what_they_do_at_80_columns(name: tuple[str, ...]) -> None:
+    shown = CliRunner().invoke(cli.librarian, [*name, "--help"], terminal_width=80).output
+    assert not re.findall(r"^  .*\.\.\.$", shown.split("\nCommands:\n")[1], re.MULTILINE)
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_stages_and_queues_are_listed_whole_wherever_a_person_chooses_one() -> None:
+    stages = [*STAGE_BY_NAME, index.NAME]
+    told = " ".join((subcommands("pause")["pause"].help or "").split())
+    assert f"Stages: {', '.join(stages)}. Queues: {', '.join(QUEUES)}." in told
+    forced = page("commands.md").split("run again from STAGE on (")[1].split(";")[0]
+    assert sorted(re.findall(r"`(\w+)`", forced)) == sorted(STAGE_BY_NAME)
+    assert sorted(ingest._STAGES) == sorted(STAGE_BY_NAME)
+    assert tuple(STAGE_BY_NAME) == progress._STAGES
 
 
 def test_every_reason_of_a_failure_is_explained() -> None:

@@ -103,7 +103,7 @@ def test_the_rate_is_that_of_the_last_minute(connection: sqlite3.Connection) -> 
     for name in "ab":
         row = filed.file_book(connection, name)
         connection.execute("UPDATE books SET size = 3000000 WHERE id = ?", (row,))
-        activity.record(connection, "ingestion.completed", book=row)
+        activity.record(connection, "trust.updated", book=row)
     found = read(connection)
     assert (found.books_per_minute, found.megabytes_per_second) == (2.0, 0.1)
     connection.execute("UPDATE activity SET at = at - 61")

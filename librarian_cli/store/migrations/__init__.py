@@ -12,6 +12,7 @@ from librarian_cli.store.migrations import (
     m004_enrichment,
     m005_embedders,
     m006_generated,
+    m007_tags,
 )
 
 APPLICATION_ID = 0x4C696272  # "Libr", so that `file` and we can tell a library from other SQLite files
@@ -23,6 +24,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("m004_enrichment", m004_enrichment.SCRIPT),
     ("m005_embedders", m005_embedders.SCRIPT),
     ("m006_generated", m006_generated.SCRIPT),
+    ("m007_tags", m007_tags.SCRIPT),
 )
 
 

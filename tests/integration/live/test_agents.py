@@ -9,10 +9,11 @@ from tests.faults.conftest import Start
 from tests.integration.live.conftest import HEALTHY_BOOKS
 from tests.support import trees
 from tests.support.filed import rows
-from tests.support.live import agent_spans, most_at_once
+from tests.support.live import most_at_once, under_way
 from tests.support.program import librarian
 
-CAPS = {"schema_scout": 2, "ingestion_runner": 3, "trust_auditor": 2}
+AGENTS = ("schema_scout", "ingestion_runner", "trust_auditor")
+CAPS = {"schema": 2, "ingestion": 3, "trust_audit": 2}
 TOTAL = 5
 
 
@@ -30,19 +31,17 @@ def gentle(healthy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_14_books_under_the_gentle_profile_make_42_agents_within_its_caps(gentle: Path) -> None:
-    """An agent's row begins in the transaction that claims its first task and ends in the one that ends its last.
-
-    So at every claim the books under way in a queue are at most the agents that are open, and where those never
-    exceed a cap, the claims did not either.
-    """
+    """A task's row tells when the transaction that claimed it was, and when the one that ended it."""
     found = librarian("agents", "--json", library=gentle).document["agents"]
     assert len(found) == 3 * HEALTHY_BOOKS == 42
     assert {agent["status"] for agent in found} == {"terminated"}
-    for name, cap in CAPS.items():
+    for name in AGENTS:
         mine = [agent for agent in found if agent["type"] == name]
         assert len(mine) == len({agent["book"] for agent in mine}) == HEALTHY_BOOKS
-        assert most_at_once(agent_spans(gentle, name)) <= cap
-    assert most_at_once(agent_spans(gentle)) <= TOTAL
+    for queue, cap in CAPS.items():
+        assert len(under_way(gentle, queue)) >= HEALTHY_BOOKS
+        assert most_at_once(under_way(gentle, queue)) <= cap
+    assert most_at_once(under_way(gentle)) <= TOTAL
     stats = librarian("agents", "--stats", "--json", library=gentle).document
     assert (stats["total_spawned"], stats["total_completed"], stats["currently_active"]) == (42, 42, 0)
     assert stats["success_rate"] == 1.0
@@ -51,7 +50,7 @@ def test_14_books_under_the_gentle_profile_make_42_agents_within_its_caps(gentle
 def test_without_the_profile_more_books_are_under_way(healthy: Path, library: Path) -> None:
     """Else the bounds above would hold by themselves."""
     run(library, healthy, LIBRARIAN_STAGES_EXTRACT_WORKERS="4")
-    assert most_at_once(agent_spans(library)) > TOTAL
+    assert most_at_once(under_way(library)) > TOTAL
 
 
 @pytest.mark.parametrize("total", [1, 2])
@@ -59,8 +58,8 @@ def test_a_total_of_few_books_is_never_exceeded(tmp_path: Path, library: Path, t
     for number in range(6):
         trees.write_text(tmp_path / "tree" / f"{number}.txt", number)
     run(library, tmp_path / "tree", LIBRARIAN_LIMITS_TOTAL=str(total))
-    assert 1 <= most_at_once(agent_spans(library)) <= total
-    assert len(agent_spans(library)) == 18
+    assert 1 <= most_at_once(under_way(library)) <= total
+    assert len(under_way(library)) == 6 * 4
 
 
 def test_agents_tell_what_a_book_took(gentle: Path) -> None:
@@ -89,7 +88,7 @@ def test_a_failed_book_ends_its_agent_in_error(tmp_path: Path, library: Path) ->
 
 def test_other_programs_read_agents_and_decisions_by_the_views(gentle: Path, healthy: Path) -> None:
     by_type = dict(rows(gentle, "SELECT agent_type, count(*) FROM memory_sub_agents GROUP BY agent_type"))
-    assert by_type == dict.fromkeys(CAPS, HEALTHY_BOOKS)
+    assert by_type == dict.fromkeys(AGENTS, HEALTHY_BOOKS)
     log = dict(rows(gentle, "SELECT action_type, count(*) FROM memory_librarian_log GROUP BY action_type"))
     for action in ("schema_proposal", "schema_approval", "ingestion_launch", "ingestion_complete", "trust_update"):
         assert log[action] == HEALTHY_BOOKS

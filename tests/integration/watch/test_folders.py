@@ -212,7 +212,8 @@ def test_a_library_in_the_watched_folder_does_not_keep_its_own_watch_busy(tmp_pa
     watched.wait_for_all({"a.txt": "ok"})
     watched.wait(lambda: rows(watched.library, "SELECT count(*) FROM jobs WHERE finished_at IS NOT NULL") == [(1,)])
     logged = "SELECT seq FROM sqlite_sequence WHERE name = 'activity'"  # counts what was taken back as well
-    watched.wait(lambda: rows(watched.library, "SELECT count(*) FROM vectors") == [(1,)])
+    indexed = "SELECT count(*) FROM activity WHERE action = 'stage.completed' AND target = 'library'"
+    watched.wait(lambda: rows(watched.library, indexed) == [(1,)])
     before = rows(watched.library, logged)
     stays(lambda: rows(watched.library, logged) == before, LATER_SECONDS)
 

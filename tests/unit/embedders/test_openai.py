@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,20 +15,10 @@ from librarian_cli.endpoint import client
 from librarian_cli.errors import EndpointDown, EndpointError, UsageError
 from tests.support.model_server import DIMENSIONS, ModelServer, serving, vector_of
 
+pytestmark = pytest.mark.usefixtures("brief_waits")
+
 TEXTS = ["the tide and the harbour", "bread from the oven", "a bell in the tower"]
 never = threading.Event()
-
-
-@pytest.fixture
-def server() -> Iterator[ModelServer]:
-    with serving() as found:
-        yield found
-
-
-@pytest.fixture(autouse=True)
-def brief_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "_grows", lambda state: 0.01)
-    monkeypatch.setattr("librarian_cli.endpoint.pace._REST_SECONDS", 0.05)
 
 
 def settings_for(server: ModelServer, **settings: Any) -> EmbedderSettings:

@@ -166,6 +166,23 @@ def test_a_book_between_two_stages_keeps_its_room_and_needs_no_other(connection:
     assert (chunking.book_row, chunking.stage, chunking.agent) == (extracting.book_row, "chunk", extracting.agent)
 
 
+def test_books_that_wait_to_be_enriched_leave_their_room_to_others(connection: sqlite3.Connection) -> None:
+    for name in "ab":
+        filed.file_book(connection, name)
+    filed.pass_stage(connection, "schema")
+    within = Caps({"ingestion": 1}, 1)
+    (first,) = claim(connection, "extract", within=within)
+    filed.finish(connection, first)
+    (first,) = claim(connection, "chunk", within=within)
+    filed.finish(connection, first)
+    agents.end_task(connection, first.agent, "idle", Cost())
+    (second,) = claim(connection, "extract", within=within)
+    assert second.book_row != first.book_row
+    filed.finish(connection, second)
+    enriching = claim(connection, "enrich", within=within)
+    assert [(task.book_row, task.agent) for task in enriching] == [(first.book_row, first.agent)]
+
+
 def test_a_book_that_is_paused_between_two_stages_makes_room(connection: sqlite3.Connection) -> None:
     for name in "ab":
         filed.file_book(connection, name)

@@ -9,7 +9,7 @@ import pytest
 
 from librarian_cli.models import Candidate
 from librarian_cli.pipeline import identity
-from librarian_cli.store import activity, books, files, jobs
+from librarian_cli.store import activity, books, files, jobs, tags
 from tests.support.stored import add_book, sha256_of
 
 
@@ -197,3 +197,69 @@ def test_a_missing_mount_is_not_taken_for_a_deletion(shelf: Shelf, connection: s
     assert files.mark_gone(connection, [found.absolute]) == []
     shelf.make("b")
     assert files.mark_gone(connection, [found.absolute]) == [found.absolute], "it is not empty"
+
+
+def tagged(shelf: Shelf, row: int) -> tuple[str, ...]:
+    return tags.of_book(shelf.connection, row)
+
+
+def edit(shelf: Shelf, name: str, *, is_new: bool = True) -> int:
+    """Give a file another content, of a book that is new unless said otherwise. Returns: the row of that book."""
+    content = f"edited {name}"
+    row = books.find_row(shelf.connection, sha256_of(content))
+    row = row or books.add(shelf.connection, sha256_of(content), 4, "txt", title=content)
+    identity.place(shelf.connection, shelf.make(name, content), row, shelf.job, is_new=is_new)
+    return row
+
+
+def test_an_edited_file_becomes_a_book_with_the_tags_of_the_one_before(shelf: Shelf) -> None:
+    before = shelf.book("a")
+    tags.add(shelf.connection, "sea", [before])
+    after = edit(shelf, "a")
+    assert (tagged(shelf, after), tagged(shelf, before)) == (("sea",), ("sea",)), "a copy of it may be elsewhere"
+
+
+def test_what_replaces_a_file_keeps_its_own_tags_where_it_is_a_book_already(shelf: Shelf) -> None:
+    before, other = shelf.book("a"), shelf.book("b")
+    tags.add(shelf.connection, "sea", [before])
+    tags.add(shelf.connection, "maps", [other])
+    shelf.place(shelf.make("a", "as b"), other)
+    assert tagged(shelf, other) == ("maps",)
+    assert tagged(shelf, edit(shelf, "a")) == ("maps",), "what the file holds now is what counts"
+
+
+def test_a_moved_file_and_a_copy_have_the_tags_of_their_book(shelf: Shelf) -> None:
+    row = shelf.book("a")
+    tags.add(shelf.connection, "sea", [row])
+    shelf.place(shelf.make("copy"), row)
+    (shelf.folder / "a").rename(shelf.folder / "moved")
+    shelf.place(shelf.find("moved"), row)
+    assert shelf.paths(row) == ["moved", "copy"]
+    assert tagged(shelf, row) == ("sea",)
+
+
+def test_a_file_that_moved_and_was_edited_later_hands_its_tags_on(shelf: Shelf) -> None:
+    row = shelf.book("a")
+    tags.add(shelf.connection, "sea", [row])
+    (shelf.folder / "a").rename(shelf.folder / "moved")
+    shelf.place(shelf.find("moved"), row)
+    assert tagged(shelf, edit(shelf, "moved")) == ("sea",)
+
+
+@pytest.mark.parametrize("outcome", [("failed", "changed"), ("skipped", "vanished")])
+def test_a_file_that_changed_while_it_was_read_hands_its_tags_on(shelf: Shelf, outcome: tuple[str, str]) -> None:
+    row = shelf.book("a")
+    tags.add(shelf.connection, "sea", [row])
+    files.forget_content(shelf.connection, shelf.find("a"), *outcome)
+    shelf.connection.execute("DELETE FROM books WHERE id = ?", (row,))  # as at the end of a run
+    assert tagged(shelf, edit(shelf, "a")) == ("sea",)
+
+
+def test_a_file_that_was_edited_back_has_the_tags_that_its_book_has(shelf: Shelf) -> None:
+    row = shelf.book("a")
+    tags.add(shelf.connection, "sea", [row])
+    after = edit(shelf, "a")
+    tags.add(shelf.connection, "maps", [after])
+    shelf.place(shelf.make("a"), row)
+    assert tagged(shelf, row) == ("sea",)
+    assert tagged(shelf, edit(shelf, "a", is_new=False)) == ("maps", "sea")

@@ -5,6 +5,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from librarian_cli.identify import identify
 from librarian_cli.models import Candidate, ReadLimits
 from librarian_cli.pipeline.intake import Intake, Request
 from librarian_cli.stages import STAGES, fingerprints
-from librarian_cli.store import books, files, jobs, tasks
+from librarian_cli.store import books, files, jobs, tags, tasks
 from librarian_cli.store.database import Database
 
 TEXT = "The tide table hangs beside the door of the harbour office.\n" * 20
@@ -40,9 +41,16 @@ class Scene:
         path.write_text(content)
         return path
 
-    def scan(self, *, force: str | None = None, selection: Selection | None = None, root: Path | None = None) -> int:
+    def scan(
+        self,
+        *,
+        force: str | None = None,
+        selection: Selection | None = None,
+        root: Path | None = None,
+        tag: tuple[str, ...] = (),
+    ) -> int:
         job = self.open_job()
-        request = Request((os.fsencode(root or self.tree),), selection or Selection(), force)
+        request = Request((os.fsencode(root or self.tree),), selection or Selection(), force, tags=tag)
         self.intake(job).run(request, 2, lambda: False)
         return job
 
@@ -60,6 +68,11 @@ class Scene:
     def outcomes(self, job: int | None = None) -> dict[str, str]:
         found = files.outcomes(self.database.reader(), job=job)
         return {os.path.relpath(os.fsdecode(item.path), self.tree): item.text for item in found}
+
+    def tags(self) -> dict[str, tuple[str, ...]]:
+        """The tags of each book, by its title."""
+        reader = self.database.reader()
+        return {book.title: tags.of_book(reader, book.row) for book in books.every(reader)}
 
     def count(self, what: str) -> int:
         return int(self.database.reader().execute(f"SELECT count(*) FROM {what}").fetchone()[0])
@@ -357,6 +370,59 @@ def test_files_that_changed_under_us_are_taken_up_again(scene: Scene) -> None:
     assert known is not None
     assert known.same
     assert scene.count("books") == 2
+
+
+def test_every_book_of_a_scan_is_given_its_tags_whether_it_is_new_or_not(scene: Scene) -> None:
+    scene.make("old.txt", TEXT + "old")
+    scene.scan()
+    scene.make("new.txt", TEXT + "new")
+    elsewhere = scene.make("elsewhere/c.txt", TEXT + "c")
+    (scene.tree / "photo.jpg").write_bytes(b"\xff\xd8\xff")
+    scene.scan(tag=("sea", "Maps"), selection=Selection(exclude=("elsewhere",)))
+    assert scene.tags() == {"old": ("Maps", "sea"), "new": ("Maps", "sea")}
+    scene.scan(tag=("SEA",), root=elsewhere)
+    scene.scan()
+    assert scene.tags() == {"old": ("Maps", "sea"), "new": ("Maps", "sea"), "c": ("sea",)}
+
+
+def test_a_removed_book_is_tagged_only_once_it_is_forced_back(scene: Scene) -> None:
+    scene.make("a.txt")
+    scene.scan(tag=("sea",))
+
+    def remove(connection: sqlite3.Connection) -> None:
+        tags.clear(connection, 1)
+        tasks.forget(connection, 1)
+        books.set_status(connection, 1, "removed", None)
+
+    scene.database.write_now(remove)
+    scene.scan(tag=("sea",))
+    assert scene.count("tags") == 0
+    scene.scan(tag=("maps",), force="schema")
+    assert scene.tags() == {"a": ("maps",)}
+
+
+def test_files_that_changed_under_us_are_given_the_tags_of_the_scan_too(scene: Scene) -> None:
+    path = scene.make("a.txt")
+    intake = scene.intake(scene.open_job())
+    intake.run(Request((os.fsencode(scene.tree),), tags=("sea",)), 2, lambda: False)
+    stale = candidate_of(path)
+    scene.database.write_now(lambda connection: tags.clear(connection, 1))  # as if it had changed before the end
+    path.write_text(TEXT + "and more\n")
+    intake.rescan([stale])
+    assert scene.count("books") == 2
+    assert tags.members(scene.database.reader(), ["sea"]) == {2}
+
+
+@pytest.mark.parametrize("between", [b"", b"\xff\xd8\xff", b"%PDF-1.4"])
+def test_a_file_that_is_no_book_for_a_while_keeps_its_tags(scene: Scene, between: bytes) -> None:
+    path = scene.make("a.txt")
+    scene.scan(tag=("sea",))
+    for content in (between, (TEXT + "edited").encode()):
+        path.write_bytes(content)
+        scene.scan()
+        for row in books.orphans(scene.database.reader()):
+            scene.database.write_now(partial(books.delete, row=row))
+    assert scene.tags() == {"a": ("sea",)}
 
 
 def test_a_stopped_scan_ends_early(scene: Scene) -> None:

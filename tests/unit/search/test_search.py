@@ -12,7 +12,7 @@ from librarian_cli.config import Config
 from librarian_cli.errors import UsageError
 from librarian_cli.models import Chapter, Page
 from librarian_cli.search import MATCH_START, MODES, Query, Searcher, fuse, syntax, words
-from librarian_cli.store import books, content, jobs
+from librarian_cli.store import books, content, jobs, tags
 from librarian_cli.store.connections import open_read_only
 from tests.support.stored import add_book, make_library, save_text, sha256_of
 
@@ -283,6 +283,22 @@ def test_a_collection_holds_those_below_it_and_a_group_its_books(tmp_path: Path)
     assert set(ask(connection, Query("tide", limit=50, collection="Sea/Tides/"))) == {"b"}
     assert set(ask(connection, Query("tide", limit=50, group="series"))) == {"a"}
     assert ask(connection, Query("tide", group="other")) == []
+
+
+def test_a_tag_leaves_the_books_that_have_it_and_several_those_that_have_all(tmp_path: Path) -> None:
+    connection = make_library(tmp_path / "library.db")
+    rows = {name: add_book(connection, name, status="ok") for name in ("a", "b", "c", "empty")}
+    for name in ("a", "b", "c"):
+        save_text(connection, rows[name], TIDES)
+    tags.add(connection, "Sea", [rows["a"], rows["b"], rows["empty"]])
+    tags.add(connection, "maps", [rows["b"], rows["c"]])
+    assert set(ask(connection, Query("tide", limit=50, tags=("sea",)))) == {"a", "b"}
+    assert set(ask(connection, Query("tide", limit=50, tags=("sea", "Maps")))) == {"b"}
+    assert set(ask(connection, Query("tide title:b", limit=50, tags=("sea",)))) == {"b"}
+    assert ask(connection, Query("tide", tags=("other",))) == []
+    assert ask(connection, Query("tide", tags=("sea", "other"))) == []
+    with pytest.raises(UsageError, match="is no tag"):
+        ask(connection, Query("tide", tags=("sea, maps",)))
 
 
 def test_books_come_by_their_best_passage_with_the_next_ones_below(reader: sqlite3.Connection) -> None:

@@ -131,7 +131,7 @@ def retold(copy: sqlite3.Connection, text: str, pages: tuple[Page, ...] = ()) ->
             TEXT.translate(str.maketrans("eoin", "cqlu")),
             "common",
         ),
-        (" ".join(TEXT), "single letters"),
+        (" ".join(TEXT), "letters of words that spaces break up"),
         (TEXT.replace(" ", ""), "longer than 24"),
     ],
 )

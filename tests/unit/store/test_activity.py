@@ -94,13 +94,13 @@ def test_the_latest_row_is_that_of_the_last_entry(connection: sqlite3.Connection
     assert activity.latest(connection) == list(activity.since(connection))[-1].row
 
 
-def test_the_rate_counts_books_that_completed_lately_and_their_bytes(connection: sqlite3.Connection) -> None:
+def test_the_rate_counts_books_that_were_audited_lately_and_their_bytes(connection: sqlite3.Connection) -> None:
     first, second = add_book(connection, "a"), add_book(connection, "b")
-    activity.record(connection, "ingestion.completed", book=first)
+    activity.record(connection, "trust.updated", book=first)
     age(connection, "activity", "at", 1.0)
     assert activity.rate(connection, 60.0) == (0, 0)
-    activity.record(connection, "ingestion.completed", book=second)
-    activity.record(connection, "ingestion.started", book=first)
+    activity.record(connection, "trust.updated", book=second)
+    activity.record(connection, "ingestion.completed", book=first)
     assert activity.rate(connection, 60.0) == (1, 100)
     assert activity.rate(connection, 2 * 86_400.0) == (2, 200)
 

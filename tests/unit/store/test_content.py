@@ -206,3 +206,16 @@ def test_a_passage_finds_its_own_chunk_only(connection: sqlite3.Connection) -> N
     first, second, _ = content.chunks(connection, row)
     assert content.finds(connection, first, 'one. The "tide"')
     assert not content.finds(connection, second, "Chapter one. The")
+
+
+def test_a_passage_without_text_is_damage_of_the_file() -> None:
+    """No schema of ours allows one, but pages of a file that were mixed up may give it."""
+    with sqlite3.connect(":memory:") as connection:
+        connection.executescript(
+            "CREATE TABLE books (id, first_chunk, chunks); INSERT INTO books VALUES (1, 1, 2);"
+            "CREATE TABLE extracts (book, text);"
+            "CREATE TABLE chunks (id, book, chapter, start_char, end_char, text);"
+            "INSERT INTO chunks VALUES (1, 1, NULL, 0, 4, 'tide'), (2, 1, NULL, 4, 8, NULL);"
+        )
+        with pytest.raises(sqlite3.DatabaseError, match="malformed: a passage has no text"):
+            content.text(connection, 1)
