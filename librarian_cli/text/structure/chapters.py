@@ -18,6 +18,9 @@ from librarian_cli.text.structure.runs import BARE
 
 _START_OF_EBOOK = re.compile(r"\*\*\* ?START OF (?:THIS|THE) PROJECT GUTENBERG[^\n]*")
 _END_OF_EBOOK = re.compile(r"\n\*\*\* ?END OF (?:THIS|THE) PROJECT GUTENBERG")
+_THE_END = re.compile(
+    r"\n[ \t\xa0_*=]*(?:THE END|The End|FINIS|Finis|FIN|ENDE|Ende|FINE|KONIEC|КОНЕЦ|Конец)[.!]?[ \t\xa0_*=]*(?=\n)"
+)
 _OUTER = ("volume", "book", "part", "act")
 _INNER = frozenset({"scene", "section", "article"})
 _DEEP = {f: depth for kinds in (decimals.FAMILIES, underlines.FAMILIES) for depth, f in enumerate(kinds)}
@@ -39,10 +42,10 @@ def find_chapters(
     placed = outline.place_headings(text, structure, title=title)
     placed = trimming.trim(text, [p for p in placed if start <= p.start_char < end])
     if outline.is_sound(text, placed):
-        return _nest(placed, end)
+        return _nest(text, placed, end)
     from_text = _from_text(text, title, (start, end))
     better = len(from_text) > len(placed) or _largest(from_text, start, end) < _largest(placed, start, end)
-    return _nest(from_text if better or len(placed) < 2 else placed, end)
+    return _nest(text, from_text if better or len(placed) < 2 else placed, end)
 
 
 def _largest(placed: Sequence[outline.Placed], start: int, end: int) -> int:
@@ -140,11 +143,19 @@ def _clean(line: str) -> str:
     return " ".join(line.split()).strip("_*=#[] ")
 
 
-def _nest(placed: Sequence[outline.Placed], size: int) -> tuple[models.Chapter, ...]:
+def _ended(text: str, placed: Sequence[outline.Placed]) -> int:
+    """Index of the first heading after the line that says that the book ends; of several such lines none does."""
+    lines = [found.start() for found in _THE_END.finditer(text)]
+    if len(lines) != 1 or 2 * lines[0] < len(text):
+        return len(placed)
+    return sum(p.start_char <= lines[0] for p in placed)
+
+
+def _nest(text: str, placed: Sequence[outline.Placed], size: int) -> tuple[models.Chapter, ...]:
     ranks = {level: rank for rank, level in enumerate(sorted({p.level for p in placed}), 1)}
     chapters: list[models.Chapter] = []
     ends: dict[int, int] = {}
-    kinds = matter.kinds_of([p.title for p in placed], [p.level for p in placed])
+    kinds = matter.kinds_of([p.title for p in placed], [p.level for p in placed], ended=_ended(text, placed))
     for heading, kind in zip(reversed(placed), reversed(kinds), strict=True):
         level = ranks[heading.level]
         end = min((end for other, end in ends.items() if other <= level), default=size)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from librarian_cli.models import Chapter
+from librarian_cli.models import BookHeading, Chapter
 from librarian_cli.text.structure import chapters
 from tests.unit.text.structure.test_chapters import body, book
 
@@ -108,3 +108,13 @@ def test_two_novels_in_one_file_keep_the_chapters_of_both() -> None:
     names = ["CHAPTER I", "CHAPTER II", "CHAPTER III", "CHAPTER IV"]
     text = book(*names) + "\n\n\n\nThe second novel\n" + book(*names)
     assert [c.title for c in chapters.find_chapters(text) if c.title in names] == names * 2
+
+
+def test_books_that_are_advertised_after_the_end_are_back_matter() -> None:
+    lines = ["CHAPTER I", "CHAPTER II", "CHAPTER III", "CHAPTER IV", "CHAPTER V", "Other books"]
+    text = book(*lines[:5], paragraphs=6) + "\nTHE END.\n" + book(lines[5], paragraphs=6)
+    found = [BookHeading(line, 1, text.index(line + "\n"), len(text), exact=True) for line in lines]
+    assert [c.kind for c in chapters.find_chapters(text, found)] == ["body"] * 5 + ["back"]
+    twice = text.replace("CHAPTER IV", "THE END\n\n\nCHAPTER IV")
+    found = [BookHeading(line, 1, twice.index(line + "\n"), len(twice), exact=True) for line in lines]
+    assert {c.kind for c in chapters.find_chapters(twice, found)} == {"body"}
