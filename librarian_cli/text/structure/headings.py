@@ -35,17 +35,19 @@ _CHINESE_FAMILY_OF = (
     | {"幕": "act"}
     | dict.fromkeys("節节", "section")
 )
-_FRONT_WORDS = (
+_PERSONS = "author", "editor", "translator", "publisher"
+_BY_PERSONS = [f"{person}[’']?s[’']? (?:note|preface|introduction|foreword)" for person in _PERSONS]
+_FRONT_NAMES = (
     "preface|foreword|introduction|introductory|prologue|epilogue|conclusion|afterword|postscript|glossary|"
     "bibliography|etymology|extracts|dedication|proem|prelude|acknowledge?ments|abstract|references|appendix|"
-    "(?:author|editor|translator|publisher)[’']?s[’']? (?:note|preface|introduction|foreword)|notes|"
-    "endnotes|(?:general )?index|"
+    "notes|endnotes|index|general index|"
     "vorwort|vorrede|einleitung|nachwort|anhang|anmerkungen|prolog|epilog|schluß|literaturverzeichnis|"
     "préface|avant-propos|épilogue|postface|prólogo|prefacio|introducción|epílogo|introduzione|prefazione|epilogo|"
     "voorwoord|inleiding|nawoord|förord|forord|przedmowa|wstęp|zakończenie|posłowie|przypisy|předmluva|doslov|"
     "предисловие|введение|вступление|заключение|послесловие|эпилог|пролог|примечания|приложение|"
     "序章|終章|终章|序言?|前言|楔子|引子|尾声|尾聲|後記|后记|はじめに|おわりに|あとがき|まえがき|附录|付録"
 )
+_FRONT_WORDS = numerals.any_of([*_FRONT_NAMES.split("|"), *_BY_PERSONS])
 _NO_CHAPTER = re.compile(
     r"(?i)(?:table of )?contents\b.*|.*\bcontents|list of .*|(?:list of )?illustrations|errata|finis|the end|end|"
     r"end of .*|footnotes?:?|transcriber.*|by|copyright.*|advertisements?|"
@@ -68,7 +70,7 @@ _CHINESE_BARE = r"[一二三四五六七八九十百]{1,4}(?=[ \t\u3000]*\n|[、
 _SECTION_SIGN = r"§{1,2}[ \t\xa0]?\d{1,3}"
 _NUMBER_FIRST = rf"(?:\d{{1,3}}|{_ROMAN})(?:\.|-?[а-яª-ſº]{{1,3}})?[ \t\xa0]+[^\W\d_]{{3,15}}"
 _NUMBERED_LINE = re.compile(
-    r"\n[ \t\xa0\u3000]{0,80}(?:[_*=\[#>~]{1,8}|-{2,8})?[ \t\xa0]{0,8}(?=[^\Wa-z_]|§)"
+    r"\n(?![a-z\n\"“])[ \t\xa0\u3000]{0,80}(?:[_*=\[#>~]{1,8}|-{2,8})?[ \t\xa0]{0,8}(?=[^\Wa-z_]|§)"
     rf"((?:{_KEYWORD_FIRST}|{_ORDINAL_FIRST}|{_NUMBER_FIRST}|{_BARE}|{_LETTER_ALONE}|{_SECTION_SIGN}"
     rf"|{_CHINESE}|{_CHINESE_FIRST}|{_CHINESE_BARE}|(?i:{_FRONT_WORDS})(?!\w))"
     r"[^\n]{0,140})(?=\n)"
