@@ -11,6 +11,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any
 
 import pypdfium2.raw as pdfium
@@ -27,7 +28,7 @@ _MAX_FIELD_BYTES = 1 << 22
 _MANY_PATHS = 50
 _TAIL_BYTES = 4096
 _MAX_HEIGHTS = 100
-"""Entries of an outline whose height on one page is looked up: each costs the cleaning of the text above it."""
+"""Entries of an outline whose height on one page is looked up: each costs a look at all lines."""
 
 # A pdfium handle: an opaque ctypes pointer.
 _Document = Any
@@ -139,7 +140,7 @@ def _read(
 ) -> Iterator[models.Part]:
     count = pdfium.FPDF_GetPageCount(document)
     span = pdf_text.page_span(count, limits, pages)
-    entries = _by_page(pdf_outline.entries(document, limits))
+    entries = _by_page(pdf_outline.entries(document, limits, span))
     chars = lost = 0
     for start in range(span.start, span.stop, PART_PAGES):
         places = range(start, min(start + PART_PAGES, span.stop))
@@ -214,7 +215,9 @@ def _text(text_page: Any, limits: models.ReadLimits, heights: Sequence[float]) -
 def _places(text_page: Any, raw: str, heights: Sequence[float]) -> dict[float | None, int]:
     """Where in the clean text of a page the lines at these heights begin."""
     starts = pdf_heights.places(text_page, raw, heights)
-    cleaned = {start: len(pdf_text.clean_page(raw[:start])) for start in set(starts)}
+    cleaned = {0: 0}
+    for above, start in pairwise(sorted({0, *starts})):
+        cleaned[start] = cleaned[above] + len(pdf_text.clean_page(raw[above:start]))
     return {height: cleaned[start] for height, start in zip(heights, starts, strict=True)}
 
 

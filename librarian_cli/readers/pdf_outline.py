@@ -25,13 +25,12 @@ class Entry:
     height: float | None
 
 
-def entries(document: Any, limits: models.ReadLimits) -> list[Entry]:
-    """Return the entries that lead to a page, in outline order.
+def entries(document: Any, limits: models.ReadLimits, pages: range) -> list[Entry]:
+    """Return the entries that lead to one of these pages, in outline order.
 
     Loops end where an entry was seen before; depth and number are bounded by `limits`.
     """
     found: list[Entry] = []
-    count = pdfium.FPDF_GetPageCount(document)
     seen: set[int] = set()
     # Each level's next entry, so that siblings go on where their nephews ended.
     stack = [pdfium.FPDFBookmark_GetFirstChild(document, None)]
@@ -41,8 +40,8 @@ def entries(document: Any, limits: models.ReadLimits) -> list[Entry]:
         if not address or address in seen:
             continue
         seen.add(address)
-        leading = _entry(document, entry, len(stack) + 1)
-        if leading is not None and leading.page < count:
+        leading = _entry(document, entry, len(stack) + 1, pages)
+        if leading is not None:
             found.append(leading)
         stack.append(pdfium.FPDFBookmark_GetNextSibling(document, entry))
         if len(stack) < limits.max_outline_depth:
@@ -50,14 +49,14 @@ def entries(document: Any, limits: models.ReadLimits) -> list[Entry]:
     return found
 
 
-def _entry(document: Any, entry: Any, level: int) -> Entry | None:
+def _entry(document: Any, entry: Any, level: int, pages: range) -> Entry | None:
     target = pdfium.FPDFBookmark_GetDest(document, entry)
     if not target:
         action = pdfium.FPDFBookmark_GetAction(entry)
         if action and pdfium.FPDFAction_GetType(action) == pdfium.PDFACTION_GOTO:
             target = pdfium.FPDFAction_GetDest(document, action)
     page = pdfium.FPDFDest_GetDestPageIndex(document, target) if target else -1
-    title = _title(entry) if page >= 0 else ""
+    title = _title(entry) if page in pages else ""
     return Entry(title, level, page, _height(target)) if title else None
 
 

@@ -7,6 +7,7 @@ list inside a chapter begins with a number too, but continues none. It must not 
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -167,12 +168,15 @@ def _before(number: _Number, ends: dict[_Number, _Link], under: dict[_Number, _L
 
 def _tops(chain: Sequence[tuple[Candidate, _Number]], lines: Sequence[tuple[Candidate, int]]) -> list[Candidate]:
     """Headings of chapters, a single number each, between the sections that they hold; those without sections too."""
+    named: dict[int, list[Candidate]] = defaultdict(list)
+    for candidate, top in lines:
+        named[top].append(candidate)
     tops: list[Candidate] = []
     low, last = -1, 0
     for candidate, number in chain:
         high = candidate.start
         for wanted in range(number[0], last, -1):
-            above = [c for c, top in lines if top == wanted and low < c.start < high][-1:]
+            above = [c for c in named.get(wanted, ()) if low < c.start < high][-1:]
             tops += above
             high = above[0].start if above else high
         low, last = candidate.start, number[0]

@@ -1,5 +1,7 @@
 """Chapters of texts that number their sections through, underline their titles, or set headings in other ways."""
 
+import time
+
 import pytest
 
 from librarian_cli.models import BookHeading, Chapter
@@ -118,3 +120,11 @@ def test_books_that_are_advertised_after_the_end_are_back_matter() -> None:
     twice = text.replace("CHAPTER IV", "THE END\n\n\nCHAPTER IV")
     found = [BookHeading(line, 1, twice.index(line + "\n"), len(twice), exact=True) for line in lines]
     assert {c.kind for c in chapters.find_chapters(twice, found)} == {"body"}
+
+
+def test_a_text_of_nothing_but_numbers_takes_no_time() -> None:
+    numbers = [f"{a}.{b}" for a in range(1, 999) for b in range(1, 31)]
+    text = "".join(f"{n} Tides\n{n.split('.')[0]} Winds\n" for n in numbers)
+    start = time.process_time()
+    chapters.find_chapters(text + body(3))
+    assert time.process_time() - start < 5
