@@ -16,11 +16,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from librarian_cli import details
-from librarian_cli.config import Config
 from librarian_cli.details import BookDetails
 from librarian_cli.events import Bus, Notice
 from librarian_cli.models import Book, FileOutcome, Hit
 from librarian_cli.search import BookHits, Query, Scope, Searcher, Similar
+from librarian_cli.settings import Config
 from librarian_cli.store import (
     activity,
     agents,

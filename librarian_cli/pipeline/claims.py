@@ -5,9 +5,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from librarian_cli import capacity
-from librarian_cli.config import Config
 from librarian_cli.models import Task
 from librarian_cli.pipeline.execution import Execution
+from librarian_cli.settings import Config
 from librarian_cli.stages import OPTIONAL, QUEUE_STAGES, QUEUES, STAGE_BY_NAME, STAGES
 from librarian_cli.store import activity, agents, pauses, tasks
 

@@ -21,7 +21,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from librarian_cli.config import Config
 from librarian_cli.errors import BookError, EnvironmentFault, WorkerTimeout
 from librarian_cli.events import Bus, Notice, StageAdvanced, StageEnded
 from librarian_cli.models import Candidate, Part, Task
@@ -33,6 +32,7 @@ from librarian_cli.pipeline.pools import Pools
 from librarian_cli.pipeline.shutdown import Shutdown
 from librarian_cli.pipeline.supervision import Supervision
 from librarian_cli.pipeline.verdicts import Judge, Verdict
+from librarian_cli.settings import Config
 from librarian_cli.stages import NEEDS, Saved, index
 from librarian_cli.store import books, files, order_groups, tasks
 from librarian_cli.store.database import Database

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from librarian_cli.config import Config
 from librarian_cli.events import Bus, Notice
 from librarian_cli.hooks import Describe, Hooks
 from librarian_cli.models import Candidate
@@ -20,6 +19,7 @@ from librarian_cli.pipeline.memory import share_arenas
 from librarian_cli.pipeline.pools import Pools
 from librarian_cli.pipeline.shutdown import Shutdown
 from librarian_cli.pipeline.slotpool import WorkerEvent
+from librarian_cli.settings import Config
 from librarian_cli.store import activity, fulltext, tasks
 from librarian_cli.store.database import Database
 

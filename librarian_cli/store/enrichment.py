@@ -3,7 +3,7 @@
 import json
 import sqlite3
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from librarian_cli.text.enriching import spans
@@ -17,6 +17,7 @@ from librarian_cli.text.enriching.findings import (
     key_of,
 )
 
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _TABLES = ("findings", "chapter_findings", "entities")
 
 
@@ -139,7 +140,3 @@ def _relations(text: str) -> tuple[Relation, ...]:
         Relation(first, second, together, weight, spans.pack(passages))
         for first, second, together, weight, passages in json.loads(text)
     )
-
-
-def _compact(value: Sequence[object]) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -123,17 +123,18 @@ def claim(
     busy = _books_under_way(connection)
     for queue, held in between.items():
         busy.setdefault(queue, set()).update(held)
+    groups = _concurrency(connection)
     claimed: list[Task] = []
     for want in wants:
         mine = busy.setdefault(want.queue, set())
         going_on = between.get(want.queue)
-        chosen = _choose(connection, want, caps, alone=alone, among=going_on) if going_on else []
+        chosen = _choose(connection, want, caps, groups, alone=alone, among=going_on) if going_on else []
         room = min(want.count - len(chosen), caps.total - sum(map(len, busy.values())))
         if want.queue in caps.queues:
             room = min(room, caps.queues[want.queue] - len(mine))
         tasks = [_lease(connection, task_id, want.queue, owner) for task_id in chosen]
         if room > 0:
-            chosen = _choose(connection, replace(want, count=room), caps, alone=alone)
+            chosen = _choose(connection, replace(want, count=room), caps, groups, alone=alone)
             tasks += [_lease(connection, task_id, want.queue, owner) for task_id in chosen]
         mine.update(task.book_row for task in tasks if task.book_row is not None)
         claimed += tasks
@@ -398,10 +399,18 @@ def state_counts(connection: sqlite3.Connection) -> list[tuple[str, str, int]]:
 
 
 def _choose(
-    connection: sqlite3.Connection, want: Want, caps: Caps, *, alone: bool, among: Set[int] | None = None
+    connection: sqlite3.Connection,
+    want: Want,
+    caps: Caps,
+    busy: dict[str, int],
+    *,
+    alone: bool,
+    among: Set[int] | None = None,
 ) -> list[int]:
-    """Choose ready tasks, of all books or `among` some: until there are enough or their costs reach the seconds."""
-    busy = _concurrency(connection)
+    """Choose ready tasks, of all books or `among` some: until there are enough or their costs reach the seconds.
+
+    `busy` are the books under way by concurrency group; those chosen are added.
+    """
     full = [group for group, count in busy.items() if count >= caps.groups.get(group, 1)]
     books = () if among is None else (json.dumps(sorted(among)),)
     rows = connection.execute(
@@ -445,7 +454,8 @@ def _concurrency(connection: sqlite3.Connection) -> dict[str, int]:
 def _books_under_way(connection: sqlite3.Connection) -> dict[str, set[int]]:
     """Books by the queue for which they were claimed, in every process."""
     found: dict[str, set[int]] = {}
-    rows = connection.execute("SELECT queue, book FROM tasks WHERE state = 'leased' AND book IS NOT NULL")
+    # The plus keeps SQLite from the index by book, which holds every task of the library.
+    rows = connection.execute("SELECT queue, book FROM tasks WHERE state = 'leased' AND +book IS NOT NULL")
     for queue, book in rows:
         found.setdefault(queue, set()).add(book)
     return found

@@ -16,7 +16,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "models"),
-    ("events", "config", "config_edit"),
+    ("events", "settings", "config", "config_edit"),
     ("capacity", "settling", "watch_limits", "endpoint", "hooks"),
     ("text",),
     ("readers", "embedders", "llm", "store", "discover", "watch"),  # these do not import each other

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -197,8 +198,10 @@ def test_events_that_overflow_lose_no_file(watched: Watched) -> None:
     with limit("max_queued_events", 16):
         running = watched.begin()
         names = [f"{number:03}.txt" for number in range(300)]
+        running.signal(signal.SIGSTOP)  # it reads no event meanwhile
         for name in names:
             (watched.tree / name).write_text(f"The letter of {name} lies in the harbour office.\n")
+        running.signal(signal.SIGCONT)
         watched.wait(lambda: set(watched.outcomes()) == set(names))
         watched.wait(lambda: "lost events" in running.err)
 

@@ -4,10 +4,10 @@ import sqlite3
 
 import pytest
 
-from librarian_cli.config import Config
 from librarian_cli.models import AuditReport, Chunked, Confidence, Cost, PageText, Part, SchemaProposal, Task
 from librarian_cli.pipeline import settle
 from librarian_cli.pipeline.retry import Decision
+from librarian_cli.settings import Config
 from librarian_cli.stages import NEEDS, Saved
 from librarian_cli.store import books, content, files, jobs, tasks
 from librarian_cli.store.tasks import Caps, LeaseLost, Want

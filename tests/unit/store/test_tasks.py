@@ -208,6 +208,30 @@ def to_stage(connection: sqlite3.Connection, stage: str) -> None:
             finish(connection, task)
 
 
+def test_a_claim_takes_no_more_work_where_thousands_of_books_are_done(connection: sqlite3.Connection, job: int) -> None:
+    def steps_of_a_claim() -> int:
+        steps: list[None] = []
+        connection.set_progress_handler(lambda: steps.append(None), 10)
+        assert claim(connection, "schema", "extract", "audit") == []
+        connection.set_progress_handler(None, 0)
+        return len(steps)
+
+    row = add(connection, "a book", job)
+    claim_one(connection, "schema")
+    before = steps_of_a_claim()
+    connection.executemany(
+        "INSERT INTO books (id, sha256, size, format, title, status, created_at, updated_at)"
+        " VALUES (?,?,1,'txt','','ok',0,0)",
+        ((number, str(number)) for number in range(row + 1, row + 2001)),
+    )
+    connection.executemany(
+        "INSERT INTO tasks (book, stage, job, state, priority, order_key, created_at)"
+        " VALUES (?,'schema',?,'done',0,0,0)",
+        ((number, job) for number in range(row + 1, row + 2001)),
+    )
+    assert steps_of_a_claim() <= 2 * before
+
+
 def test_the_total_caps_all_queues_together(connection: sqlite3.Connection, job: int) -> None:
     add(connection, "old", job)
     to_stage(connection, "audit")
