@@ -72,7 +72,7 @@ class Heading:
     """A chapter heading that the file's structure names (outline, nav, NCX, <h1>, #).
 
     `start_char` is relative to the text of page `page` (0-based, of the whole book, as counted by PageText).
-    `exact` is False when only the page is known and the heading stands somewhere on it.
+    `exact` is False when the heading stands somewhere on its page: near `start_char` if that is not 0.
     """
 
     title: str
@@ -118,7 +118,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class BookHeading:
-    """A structural heading placed in the book's text; inexact ones lie in [start_char, end_char)."""
+    """A structural heading placed in the book's text; inexact ones lie on a page that ends at end_char.
+
+    Their start_char is where the page begins, or the line at the height that the file names: the heading is near it.
+    """
 
     title: str
     level: int

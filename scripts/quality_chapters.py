@@ -10,6 +10,7 @@ import os
 import time
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 
@@ -18,11 +19,12 @@ from quality_figure import Figure
 from librarian_cli import models, readers
 from librarian_cli.errors import LibrarianError
 from librarian_cli.stages import extract
-from librarian_cli.text.structure import chapters, headings, outline
+from librarian_cli.text.structure import chapters, headings, keys, outline
 
 _NEAR_CHARS = 200
 _CONTEXT_LETTERS = 40
 _TITLE_LETTERS = 40
+_LETTERS = (headings.title_key, keys.letters_without_label)
 
 
 def measure(folder: Path) -> Iterator[Figure]:
@@ -35,9 +37,23 @@ def measure(folder: Path) -> Iterator[Figure]:
     yield Figure("chapters: F1 on HTML, every level", mean(_f1(all_of, truth) for all_of, _, truth in structured))
     yield Figure("chapters: F1 on HTML, the best level", mean(best for _, best, _ in structured))
     yield Figure("chapters: speed on text", _speed(folder / "books"), 30.0, "MB/s")
-    landed, entries = _landed(folder / "outlines")
+    outlined = list(_outlined(folder / "outlines"))
+    entries = [_judged(book, entry) for book, placed in outlined for entry in placed]
     if entries:
-        yield Figure("chapters: outline entries that land on their title", landed / entries)
+        yield Figure("chapters: outline entries that land on their title", mean(e.titled for e in entries))
+        yield Figure("chapters: outline entries whose title is a line of its own", mean(e.alone for e in entries))
+        yield Figure(
+            "chapters: outline entries that land on their title or number",
+            mean(e.titled or e.numbered for e in entries),
+        )
+        yield Figure(
+            "chapters: outline entries that land on either or where the file says",
+            mean(e.titled or e.numbered or e.told for e in entries),
+        )
+        unseen = [f1 for book, _ in outlined if (f1 := _f1_without_outline(book)) is not None]
+        yield Figure("chapters: F1 on the text of files with an outline, mean of files", mean(unseen))
+        named = [e.told for e in entries if e.titled and e.high]
+        yield Figure("chapters: heights in PDFs that alone lead to the title", mean(named))
 
 
 def _found_in_text(truth: Path) -> tuple[list[int], list[int]]:
@@ -120,9 +136,21 @@ def _speed(folder: Path) -> float:
     return sum(len(text.encode()) for text in texts) / 1e6 / seconds
 
 
-def _landed(folder: Path) -> tuple[int, int]:
-    """Of the outline entries of all EPUBs and PDFs, how many stand at their title, and how many there are."""
-    landed = entries = 0
+@dataclass(frozen=True)
+class _Entry:
+    """How an outline's entry was placed: on its title (`alone`: a line of its own), on its number, where the file
+    says; `high`: the file names a height.
+    """
+
+    titled: bool
+    alone: bool
+    numbered: bool
+    told: bool
+    high: bool
+
+
+def _outlined(folder: Path) -> Iterator[tuple[models.Extract, list[outline.Placed]]]:
+    """Yield all EPUBs and PDFs whose outline divides the book, with its entries as placed."""
     for path in sorted(p for p in folder.rglob("*") if p.suffix in (".epub", ".pdf")):
         try:
             book = _read(path, path.suffix[1:])
@@ -130,14 +158,42 @@ def _landed(folder: Path) -> tuple[int, int]:
             continue
         placed = outline.place_headings(book.text, book.headings)
         if outline.is_sound(book.text, placed):
-            landed += sum(_stands(book.text, entry) for entry in placed)
-            entries += len(placed)
-    return landed, entries
+            yield book, placed
+
+
+def _f1_without_outline(book: models.Extract) -> float | None:
+    """F1 of the chapters that a file's text gives, its outline being the truth, both cut at the best of their levels.
+
+    None: an outline of less than four chapters.
+    """
+    known, found = chapters.find_chapters(book.text, book.headings), chapters.find_chapters(book.text)
+    cuts = [_f1(some, true) for true in _cuts(known) if len(true) > 2 for some in _cuts(found)]
+    return max(cuts, default=0.0) if len(known) > 3 else None
+
+
+def _cuts(found: Sequence[models.Chapter]) -> list[list[int]]:
+    levels = range(1, max((chapter.level for chapter in found), default=1) + 1)
+    return [[chapter.start_char for chapter in found if chapter.level <= level] for level in levels]
+
+
+def _judged(book: models.Extract, entry: outline.Placed) -> _Entry:
+    pages = {page.start_char for page in book.pages}
+    named = [h for h in book.headings if " ".join(h.title.split()) == entry.title and h.level == entry.level]
+    high = [h for h in named if not h.exact and h.start_char not in pages]
+    line = book.text[entry.start_char : entry.start_char + 2 * _NEAR_CHARS].lstrip().partition("\n")[0]
+    number = keys.numbers(entry.title)
+    return _Entry(
+        titled=_stands(book.text, entry),
+        alone=any(key(line) and key(entry.title).startswith(key(line)) for key in _LETTERS),
+        numbered=bool(number) and keys.numbers(line) == number,
+        told=any(h.start_char == entry.start_char for h in (*high, *(h for h in named if h.exact))),
+        high=bool(high),
+    )
 
 
 def _stands(text: str, entry: outline.Placed) -> bool:
     window = text[entry.start_char : entry.start_char + _NEAR_CHARS + len(entry.title)]
-    for key_of in (headings.title_key, outline.unlabelled_key):
+    for key_of in _LETTERS:
         key = key_of(entry.title)[:_TITLE_LETTERS]
         if key and key in headings.title_key(window):
             return True

@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 READERS: tuple[ReaderEntry, ...] = (
-    ReaderEntry("pdf", "librarian_cli.readers.pdf", 1, ("pypdfium2", "pypdf")),
+    ReaderEntry("pdf", "librarian_cli.readers.pdf", 2, ("pypdfium2", "pypdf")),
     ReaderEntry("epub", "librarian_cli.readers.epub", 1, ("lxml", "selectolax")),
     ReaderEntry("html", "librarian_cli.readers.html", 1, ("selectolax", "charset-normalizer")),
     ReaderEntry("md", "librarian_cli.readers.markdown", 1, ("charset-normalizer",)),

@@ -8,14 +8,16 @@ pdfium is not thread-safe: a worker process parses one file at a time.
 
 import ctypes
 import os
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any
 
 import pypdfium2.raw as pdfium
 
 from librarian_cli import errors, models
-from librarian_cli.readers import pdf_outline, pdf_text
+from librarian_cli.readers import pdf_heights, pdf_outline, pdf_text
 from librarian_cli.readers import source as files
 from librarian_cli.readers.base import NEEDS_PASSWORD, PEEK_CHARS
 from librarian_cli.text.normalise import clean_field
@@ -25,6 +27,8 @@ _PEEK_PAGES = 3
 _MAX_FIELD_BYTES = 1 << 22
 _MANY_PATHS = 50
 _TAIL_BYTES = 4096
+_MAX_HEIGHTS = 100
+"""Entries of an outline whose height on one page is looked up: each costs a look at all lines."""
 
 # A pdfium handle: an opaque ctypes pointer.
 _Document = Any
@@ -39,7 +43,7 @@ class _Refused(Exception):
 
 
 class PdfReader:
-    """Reads PDFs, whole or in page ranges. All headings come with the part that holds page 0."""
+    """Reads PDFs, whole or in page ranges. A heading comes with the part that holds its page."""
 
     format = "pdf"
 
@@ -136,10 +140,11 @@ def _read(
 ) -> Iterator[models.Part]:
     count = pdfium.FPDF_GetPageCount(document)
     span = pdf_text.page_span(count, limits, pages)
+    entries = _by_page(pdf_outline.entries(document, limits, span))
     chars = lost = 0
     for start in range(span.start, span.stop, PART_PAGES):
         places = range(start, min(start + PART_PAGES, span.stop))
-        found = [_page(document, index, limits) for index in places]
+        found = [_page(document, index, limits, entries.get(index, ())) for index in places]
         chars += sum(len(page.text) for page in found)
         lost += sum(page.warning == "partial" for page in found)
         if chars > limits.max_book_chars:
@@ -147,13 +152,26 @@ def _read(
         if start == 0 and not any(page.text or page.warning for page in found):
             # Without text or pictures they are blank, or their content is damaged: the second reader can tell.
             raise _Refused(pdfium.FPDF_ERR_SUCCESS)
-        headings = pdf_outline.headings(document, limits) if start == 0 else ()
+        headings = tuple(
+            models.Heading(entry.title, entry.level, index, page.places.get(entry.height, 0), exact=False)
+            for index, page in zip(places, found, strict=True)
+            for entry in entries.get(index, ())
+        )
         yield pdf_text.part_of(start, found, [_label(document, index) for index in places], headings, also=also)
     if chars == 0 and len(span) == count:
         raise pdf_text.without_text(all_lost=lost == count)
 
 
-def _page(document: _Document, index: int, limits: models.ReadLimits) -> pdf_text.RawPage:
+def _by_page(entries: Sequence[pdf_outline.Entry]) -> dict[int, list[pdf_outline.Entry]]:
+    pages: dict[int, list[pdf_outline.Entry]] = defaultdict(list)
+    for entry in entries:
+        pages[entry.page].append(entry)
+    return pages
+
+
+def _page(
+    document: _Document, index: int, limits: models.ReadLimits, entries: Sequence[pdf_outline.Entry] = ()
+) -> pdf_text.RawPage:
     page = pdfium.FPDF_LoadPage(document, index)
     if not page:
         return pdf_text.RawPage("", "partial")
@@ -162,7 +180,7 @@ def _page(document: _Document, index: int, limits: models.ReadLimits) -> pdf_tex
         if not text_page:
             return pdf_text.RawPage("", "partial")
         try:
-            found = _text(text_page, limits)
+            found = _text(text_page, limits, [entry.height for entry in entries if entry.height is not None])
         finally:
             pdfium.FPDFText_ClosePage(text_page)
         if not found.text and _has_pictures(page):
@@ -181,7 +199,7 @@ def _has_pictures(page: Any) -> bool:
     return not kinds.isdisjoint((pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_FORM))
 
 
-def _text(text_page: Any, limits: models.ReadLimits) -> pdf_text.RawPage:
+def _text(text_page: Any, limits: models.ReadLimits, heights: Sequence[float]) -> pdf_text.RawPage:
     count = pdfium.FPDFText_CountChars(text_page)
     if count <= 0:
         return pdf_text.RawPage("", "partial" if count < 0 else "")
@@ -190,7 +208,17 @@ def _text(text_page: Any, limits: models.ReadLimits) -> pdf_text.RawPage:
     buffer = (ctypes.c_ushort * (2 * wanted + 2))()
     written = pdfium.FPDFText_GetText(text_page, 0, wanted, buffer)
     raw = bytes(memoryview(buffer)[: max(written - 1, 0)]).decode("utf-16-le", "surrogatepass")
-    return pdf_text.RawPage(pdf_text.clean_page(raw), "" if wanted == count else "page-too-long")
+    warning = "" if wanted == count else "page-too-long"
+    return pdf_text.RawPage(pdf_text.clean_page(raw), warning, _places(text_page, raw, heights[:_MAX_HEIGHTS]))
+
+
+def _places(text_page: Any, raw: str, heights: Sequence[float]) -> dict[float | None, int]:
+    """Where in the clean text of a page the lines at these heights begin."""
+    starts = pdf_heights.places(text_page, raw, heights)
+    cleaned = {0: 0}
+    for above, start in pairwise(sorted({0, *starts})):
+        cleaned[start] = cleaned[above] + len(pdf_text.clean_page(raw[above:start]))
+    return {height: cleaned[start] for height, start in zip(heights, starts, strict=True)}
 
 
 def _label(document: _Document, index: int) -> str:

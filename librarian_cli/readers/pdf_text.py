@@ -5,8 +5,8 @@ Knows what pdfium does to line ends, hyphens and ligatures; knows nothing of doc
 
 import re
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from librarian_cli import errors, models
 from librarian_cli.text.normalise import clean_field, normalise
@@ -23,10 +23,14 @@ _MIN_WORDS = 20
 
 @dataclass(frozen=True, slots=True)
 class RawPage:
-    """A page as a parser gives it: `warning` is partial, needs-ocr, page-too-long or empty."""
+    """A page as a parser gives it: `warning` is partial, needs-ocr, page-too-long or empty.
+
+    `places`: where in `text` the lines begin that stand at the heights to which an outline leads.
+    """
 
     text: str
     warning: str = ""
+    places: Mapping[float | None, int] = field(default_factory=dict)
 
 
 def page_span(count: int, limits: models.ReadLimits, pages: range | None) -> range:

@@ -9,15 +9,21 @@ Owns the choice between the two and the nesting. It must not know formats, nor h
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 from librarian_cli import models
-from librarian_cli.text.structure import families, headings, matter, outline, trimming
+from librarian_cli.text.structure import decimals, families, headings, matter, outline, trimming, underlines
 from librarian_cli.text.structure.headings import Candidate
+from librarian_cli.text.structure.runs import BARE
 
 _START_OF_EBOOK = re.compile(r"\*\*\* ?START OF (?:THIS|THE) PROJECT GUTENBERG[^\n]*")
 _END_OF_EBOOK = re.compile(r"\n\*\*\* ?END OF (?:THIS|THE) PROJECT GUTENBERG")
+_THE_END = re.compile(
+    r"\n[ \t\xa0_*=]*(?:THE END|The End|FINIS|Finis|FIN|ENDE|Ende|FINE|KONIEC|КОНЕЦ|Конец)[.!]?[ \t\xa0_*=]*(?=\n)"
+)
 _OUTER = ("volume", "book", "part", "act")
-_INNER = frozenset({"scene", "section"})
+_INNER = frozenset({"scene", "section", "article"})
+_DEEP = {f: depth for kinds in (decimals.FAMILIES, underlines.FAMILIES) for depth, f in enumerate(kinds)}
 _UNNUMBERED = families.UNNUMBERED | {"appendix"}
 _TITLE_LINES = 3
 _MAX_TITLE_CHARS = 200
@@ -36,9 +42,16 @@ def find_chapters(
     placed = outline.place_headings(text, structure, title=title)
     placed = trimming.trim(text, [p for p in placed if start <= p.start_char < end])
     if outline.is_sound(text, placed):
-        return _nest(placed, end)
+        return _nest(text, placed, end)
     from_text = _from_text(text, title, (start, end))
-    return _nest(from_text if len(from_text) > len(placed) or len(placed) < 2 else placed, end)
+    better = len(from_text) > len(placed) or _largest(from_text, start, end) < _largest(placed, start, end)
+    return _nest(text, from_text if better or len(placed) < 2 else placed, end)
+
+
+def _largest(placed: Sequence[outline.Placed], start: int, end: int) -> int:
+    """How long the longest piece is into which headings divide a book: an outline may all lie in its contents list."""
+    places = [start, *sorted(p.start_char for p in placed), end]
+    return max(b - a for a, b in pairwise(places))
 
 
 def _from_text(text: str, title: str, frame: tuple[int, int]) -> list[outline.Placed]:
@@ -82,11 +95,12 @@ def _family_levels(chosen: Sequence[Candidate]) -> dict[str, int]:
     counts = Counter(c.family for c in chosen if c.family not in _UNNUMBERED)
     outer = sorted((f for f in _OUTER if f in counts), key=lambda f: (f != "volume", counts[f], _OUTER.index(f)))
     levels = {family: level for level, family in enumerate(outer, 1)}
-    inner = counts.keys() - set(outer)
-    keyworded = inner - families.BARE - _INNER
+    inner = counts.keys() - set(outer) - set(_DEEP)
+    keyworded = inner - BARE - _INNER
     level = len(outer) + 1
     levels.update(dict.fromkeys(keyworded, level))
     levels.update(dict.fromkeys(inner - keyworded, level + bool(keyworded)))
+    levels.update({family: level + depth for family, depth in _DEEP.items() if family in counts})
     return levels
 
 
@@ -129,11 +143,19 @@ def _clean(line: str) -> str:
     return " ".join(line.split()).strip("_*=#[] ")
 
 
-def _nest(placed: Sequence[outline.Placed], size: int) -> tuple[models.Chapter, ...]:
+def _ended(text: str, placed: Sequence[outline.Placed]) -> int:
+    """Index of the first heading after the line that says that the book ends; of several such lines none does."""
+    lines = [found.start() for found in _THE_END.finditer(text)]
+    if len(lines) != 1 or 2 * lines[0] < len(text):
+        return len(placed)
+    return sum(p.start_char <= lines[0] for p in placed)
+
+
+def _nest(text: str, placed: Sequence[outline.Placed], size: int) -> tuple[models.Chapter, ...]:
     ranks = {level: rank for rank, level in enumerate(sorted({p.level for p in placed}), 1)}
     chapters: list[models.Chapter] = []
     ends: dict[int, int] = {}
-    kinds = matter.kinds_of([p.title for p in placed], [p.level for p in placed])
+    kinds = matter.kinds_of([p.title for p in placed], [p.level for p in placed], ended=_ended(text, placed))
     for heading, kind in zip(reversed(placed), reversed(kinds), strict=True):
         level = ranks[heading.level]
         end = min((end for other, end in ends.items() if other <= level), default=size)

@@ -14,15 +14,15 @@ from itertools import islice, pairwise
 from operator import attrgetter
 from statistics import mean, median, stdev
 
-from librarian_cli.text.structure import contents, headings
+from librarian_cli.text.structure import contents, decimals, headings, underlines
 from librarian_cli.text.structure.headings import Candidate
+from librarian_cli.text.structure.runs import BARE, find_runs
 
-BARE = frozenset({"roman", "arabic", "chinese", "initial"})
 UNNUMBERED = frozenset({"front", "capitals", "isolated"})
 _OUTER = frozenset({"volume", "book", "part", "act"})
 _SINGLE_IS_ENOUGH = frozenset({"part", "book", "appendix"})
+_MIN_TOPS = 3
 _TOC_RATIO = 6
-_MAX_OPEN_RUNS = 4
 _MAX_CANDIDATES = 50_000
 _TOC_BODY_CHARS = 1_500
 _MIN_BODY_CHARS = 250
@@ -40,10 +40,22 @@ def select_headings(text: str, start: int, end: int) -> list[Candidate]:
     lines = _without_running_heads([c for c in numbered if not headings.is_no_chapter(c.text)])
     titles = [c for c in headings.find_titles(body)[:_MAX_CANDIDATES] if not headings.is_no_chapter(c.text)]
     accepted = _accept_numbered(lines, len(body))
+    sections = decimals.find_sections(body) or underlines.find_underlined(body)
+    if sections:
+        accepted = [*_beside(sections, accepted), *sections]
     accepted += _accept_titles(titles, accepted, len(body))
     accepted = _drop_bodiless(_sorted_unique(accepted), len(body))
     accepted = _sorted_unique([*accepted, *contents.find_listed(body, titles, accepted)])
     return [replace(c, start=c.start + start, end=c.end + start) for c in accepted] if start else accepted
+
+
+def _beside(sections: Sequence[Candidate], accepted: Sequence[Candidate]) -> list[Candidate]:
+    """What of the other families stays in a book whose sections are numbered through: parts, and chapters if those do
+    not carry the number alone (`3 Tides`), for then `Chapter 3: Tides` is a running head.
+    """
+    tops = sum(c.family in (decimals.FAMILIES[0], underlines.FAMILIES[0]) for c in sections)
+    kept = _OUTER | {"appendix", "front"} | ({"chapter"} if tops < _MIN_TOPS else set())
+    return [c for c in accepted if c.family in kept]
 
 
 def _leading_bare(families: Mapping[str, Sequence[Candidate]]) -> str:
@@ -103,7 +115,7 @@ def _accept_front(members: Sequence[Candidate], size: int) -> list[Candidate]:
 
 
 def _accept_family(family: str, members: Sequence[Candidate], size: int) -> list[Candidate]:
-    runs = _drop_contents_runs(_runs(members), size)
+    runs = _drop_contents_runs(find_runs(members), size)
     if family in BARE:
         return _accept_bare(family, runs, size)
     if max(map(len, runs), default=0) >= 5:
@@ -141,53 +153,6 @@ def _accept_bare(family: str, runs: Sequence[list[Candidate]], size: int) -> lis
     spaced = median(c.blanks for c in kept) >= 2
     enough_text = _CHINESE_BODY_CHARS if family == "chinese" else 1_500
     return kept if body > enough_text or (spaced and body > 400 and len(kept) >= 8) else []
-
-
-def _runs(members: Sequence[Candidate]) -> list[list[Candidate]]:
-    """Group a family into ascending runs, which may stand inside each other as a list stands inside a chapter.
-
-    A number goes on with the innermost run that it follows; a 1 opens a run; up to two missed headings do not.
-    """
-    runs: list[list[Candidate]] = []
-    stack: list[list[Candidate]] = []
-    for candidate in members:
-        depth = _depth_to_continue(stack, candidate)
-        if depth is None:
-            stack.append([candidate])
-            runs.append(stack[-1])
-            del stack[:-_MAX_OPEN_RUNS]
-        else:
-            del stack[depth + 1 :]
-            _append(stack[-1], candidate)
-    return runs
-
-
-def _depth_to_continue(stack: Sequence[list[Candidate]], candidate: Candidate) -> int | None:
-    """Index of the open run that a number goes on with: by one, else the innermost by up to three; None: none."""
-    number = candidate.number
-    if stack and number is None:
-        return len(stack) - 1
-    if not stack or number is None or number == 1:
-        again = bool(stack) and candidate.family not in BARE and _last_number(stack[-1]) == 1
-        return len(stack) - 1 if again else None
-    steps = [number - _last_number(run) for run in stack]
-    for wanted in ((1,), (0,), (2, 3)):
-        found = [depth for depth, step in enumerate(steps) if step in wanted]
-        if found:
-            return found[-1]
-    return None
-
-
-def _append(run: list[Candidate], candidate: Candidate) -> None:
-    """Add to a run; a number given twice is a running head or a contents entry, of which the first 1 gives way."""
-    if candidate.number is None or candidate.number != _last_number(run):
-        run.append(candidate)
-    elif len(run) == 1:
-        run[0] = candidate
-
-
-def _last_number(run: Sequence[Candidate]) -> int:
-    return next((c.number for c in reversed(run) if c.number is not None), 0)
 
 
 def _drop_contents_runs(runs: Sequence[list[Candidate]], size: int) -> list[list[Candidate]]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from librarian_cli.text.structure import numerals
+from librarian_cli.text.structure import keys, numerals
 
 _FAMILIES = {
     "volume": "volume vol tome tomo band tom том",
@@ -16,9 +16,10 @@ _FAMILIES = {
     "part": "part partie teil theil parte deel del część díl osa часть частина μέρος",
     "act": "act acte akt aufzug atto acto akten näytös действие",
     "chapter": "chapter chap chapitre kapitel kap capitulo capítulo capitolo hoofdstuk kapittel kapitola rozdział "
-    "kapitlet luku caput глава розділ κεφάλαιο",
+    "kapitlet luku caput глава розділ κεφάλαιο bölüm fejezet capitolul poglavlje поглавље",
     "letter": "letter epistle lettre brief lettera carta письмо",
     "scene": "scene scène szene auftritt scena escena явление",
+    "article": "article artículo articolo artigo artikel artykuł статья стаття член článek madde",
     "appendix": "appendix anhang appendice apéndice apêndice annexe приложение",
 }
 _FAMILY_OF = {word: family for family, words in _FAMILIES.items() for word in words.split()}
@@ -34,17 +35,19 @@ _CHINESE_FAMILY_OF = (
     | {"幕": "act"}
     | dict.fromkeys("節节", "section")
 )
-_FRONT_WORDS = (
+_PERSONS = "author", "editor", "translator", "publisher"
+_BY_PERSONS = [f"{person}[’']?s[’']? (?:note|preface|introduction|foreword)" for person in _PERSONS]
+_FRONT_NAMES = (
     "preface|foreword|introduction|introductory|prologue|epilogue|conclusion|afterword|postscript|glossary|"
     "bibliography|etymology|extracts|dedication|proem|prelude|acknowledge?ments|abstract|references|appendix|"
-    "(?:author|editor|translator|publisher)[’']?s[’']? (?:note|preface|introduction|foreword)|notes|"
-    "endnotes|(?:general )?index|"
+    "notes|endnotes|index|general index|"
     "vorwort|vorrede|einleitung|nachwort|anhang|anmerkungen|prolog|epilog|schluß|literaturverzeichnis|"
     "préface|avant-propos|épilogue|postface|prólogo|prefacio|introducción|epílogo|introduzione|prefazione|epilogo|"
     "voorwoord|inleiding|nawoord|förord|forord|przedmowa|wstęp|zakończenie|posłowie|przypisy|předmluva|doslov|"
     "предисловие|введение|вступление|заключение|послесловие|эпилог|пролог|примечания|приложение|"
     "序章|終章|终章|序言?|前言|楔子|引子|尾声|尾聲|後記|后记|はじめに|おわりに|あとがき|まえがき|附录|付録"
 )
+_FRONT_WORDS = numerals.any_of([*_FRONT_NAMES.split("|"), *_BY_PERSONS])
 _NO_CHAPTER = re.compile(
     r"(?i)(?:table of )?contents\b.*|.*\bcontents|list of .*|(?:list of )?illustrations|errata|finis|the end|end|"
     r"end of .*|footnotes?:?|transcriber.*|by|copyright.*|advertisements?|"
@@ -67,7 +70,7 @@ _CHINESE_BARE = r"[一二三四五六七八九十百]{1,4}(?=[ \t\u3000]*\n|[、
 _SECTION_SIGN = r"§{1,2}[ \t\xa0]?\d{1,3}"
 _NUMBER_FIRST = rf"(?:\d{{1,3}}|{_ROMAN})(?:\.|-?[а-яª-ſº]{{1,3}})?[ \t\xa0]+[^\W\d_]{{3,15}}"
 _NUMBERED_LINE = re.compile(
-    r"\n[ \t\xa0\u3000]{0,80}[_*=\[#>~]{0,8}[ \t\xa0]{0,8}(?=[^\Wa-z_]|§)"
+    r"\n(?![a-z\n\"“])[ \t\xa0\u3000]{0,80}(?:[_*=\[#>~]{1,8}|-{2,8})?[ \t\xa0]{0,8}(?=[^\Wa-z_]|§)"
     rf"((?:{_KEYWORD_FIRST}|{_ORDINAL_FIRST}|{_NUMBER_FIRST}|{_BARE}|{_LETTER_ALONE}|{_SECTION_SIGN}"
     rf"|{_CHINESE}|{_CHINESE_FIRST}|{_CHINESE_BARE}|(?i:{_FRONT_WORDS})(?!\w))"
     r"[^\n]{0,140})(?=\n)"
@@ -124,10 +127,10 @@ def find_numbered(text: str) -> Iterator[Candidate]:
     """
     padded = f"\n{text}\n"
     for match in _NUMBERED_LINE.finditer(padded):
-        line = match[1].rstrip(" \t\xa0_*=#~")
+        line = match[1].rstrip(" \t\xa0_*=#~-")
         if _CONTENTS_ENTRY.search(line):
             continue
-        blanks, apart = _surroundings(padded, match.start(), match.end())
+        blanks, apart = surroundings(padded, match.start(), match.end())
         for family, number, title in _classify(line):
             if family.removeprefix("word:") in _CAPTION_WORDS:
                 continue
@@ -147,19 +150,24 @@ def find_titles(text: str) -> list[Candidate]:
         for match in pattern.finditer(padded):
             line, start = match[1].strip(" \t\xa0_*=#"), match.start(1)
             if _may_be_title(line, capitals=family == "capitals"):
-                blanks, apart = _surroundings(padded, start - 1, match.end())
+                blanks, apart = surroundings(padded, start - 1, match.end())
                 found[start] = Candidate(start - 1, match.end() - 1, line, family, None, line, blanks, apart)
     return [found[start] for start in sorted(found)]
 
 
 def title_key(title: str) -> str:
     """Reduce a title to its letters, so that the same title in two settings compares equal."""
-    return "".join(filter(str.isalpha, _FOOTNOTE_MARK.sub("", title).casefold()))
+    return keys.letters(title).replace("\n", "")
 
 
 def is_no_chapter(title: str) -> bool:
     """Tell whether a heading names apparatus (contents, index, the end) rather than a chapter."""
     return _NO_CHAPTER.fullmatch(title.strip(" .:_*[]")) is not None
+
+
+def is_contents_entry(line: str) -> bool:
+    """Tell whether a line ends as entries of a contents list do: leaders or a column, then a page number."""
+    return _CONTENTS_ENTRY.search(line) is not None
 
 
 def is_numbered(title: str) -> bool:
@@ -232,7 +240,9 @@ def _reads_as_heading(candidate: Candidate, padded: str, line_start: int) -> boo
     if candidate.family in ("roman", "arabic"):
         return free and _bare_title_fits(candidate, rest)
     start = rest.lstrip(" \t.:—–-)]")[:1]
-    if start in (",", ";") or (not candidate.blanks and (start.islower() or rest[-1] in ",;")):
+    if (start in (",", ";") and candidate.family != "act") or (
+        not candidate.blanks and (start.islower() or rest[-1] in ",;")
+    ):
         return False
     if _SEPARATED.match(rest) or rest.isupper():
         return free
@@ -267,7 +277,7 @@ def _closes_paragraph(padded: str, line_start: int) -> bool:
     return len(last) < 50 or _PROSE_END.search(last) is not None
 
 
-def _surroundings(padded: str, line_start: int, line_end: int) -> tuple[int, bool]:
+def surroundings(padded: str, line_start: int, line_end: int) -> tuple[int, bool]:
     """Blank lines before, up to 9 (the most also at the start of the text), and whether one or a rule follows."""
     before = padded[max(0, line_start - _SURROUNDING_CHARS) : line_start]
     blanks = before[len(before.rstrip()) :].count("\n") if before.strip() else _MAX_BLANKS

@@ -13,6 +13,7 @@ volume is body, and so are the notes at the end of a chapter.
 
 import re
 from collections.abc import Sequence
+from itertools import islice
 
 from librarian_cli.models import ChapterKind
 
@@ -76,6 +77,11 @@ _NUMBERED = re.compile(
     r"(?i)\W*(?:\d|[ivxlc]{1,6}\b|第|(?:chapter|part|book|kapitel|teil|chapitre|partie|cap[íi]tulo|parte|capitolo|"
     r"hoofdstuk|rozdział|część|глава|часть)\b)"
 )
+_CONTENTS = re.compile(
+    r"(?i)(?:table of )?contents\b|inhalt(?:sverzeichnis)?\b|table des (?:matières|chapitres)|sommaire\b|sumário\b|"
+    r"inhoud\b|innehåll\b|índice general|spis treści|obsah\b|оглавление|содержание|目录|目錄|目次"
+)
+_MOST_BEFORE_CONTENTS = 8
 _EDGES = " \t\xa0.:;*_[]()—–-"
 
 
@@ -85,15 +91,18 @@ def is_named(title: str) -> bool:
     return bool(_IS_FRONT.fullmatch(name) or _IS_BACK.fullmatch(name))
 
 
-def kinds_of(titles: Sequence[str], levels: Sequence[int]) -> list[ChapterKind]:
+def kinds_of(titles: Sequence[str], levels: Sequence[int], *, ended: int | None = None) -> list[ChapterKind]:
     """Tell front matter, body and back matter apart; `titles` and `levels` are of one book's headings in order.
 
-    Front matter ends at the first heading that is none; back matter begins after the last that is surely body. What
-    lies inside of either belongs to it. A book that were nothing but matter is body.
+    Front matter ends at the first heading that is none; back matter begins after the last that is surely body, or
+    with the heading `ended`, before which the text says that it ends, unless numbered ones follow. What lies inside
+    of either belongs to it. A book that were nothing but matter is body.
     """
     parents = _parents(levels)
     front = _front_end(titles, levels, parents)
     back = _back_start(titles, levels, parents, max(front, default=-1) + 1)
+    if ended and not any(map(_NUMBERED.match, titles[ended:])):
+        back = min(back, ended)
     if len(front) + len(titles) - back == len(titles):
         return ["body"] * len(titles)
     return ["back" if i >= back else "front" if i in front else "body" for i in range(len(titles))]
@@ -102,10 +111,12 @@ def kinds_of(titles: Sequence[str], levels: Sequence[int]) -> list[ChapterKind]:
 def _front_end(titles: Sequence[str], levels: Sequence[int], parents: Sequence[int]) -> set[int]:
     """The headings of front matter, with what stands unnumbered right before one of them.
 
-    One that only holds front matter, such as the book's title, is passed over.
+    One that only holds front matter, such as the book's title, is passed over. What stands before the contents list
+    is front matter whatever its name, for only title pages and advertisements do.
     """
-    found: set[int] = set()
-    for index, title in enumerate(titles):
+    first = _contents_end(titles)
+    found = {index for index in range(first) if index == first - 1 or _closes(levels, index) < first}
+    for index, title in islice(enumerate(titles), first, None):
         before = index + 1 < len(titles) and levels[index + 1] == levels[index] and not _NUMBERED.match(title)
         if parents[index] in found or any(
             _IS_FRONT.fullmatch(_name(name)) for name in titles[index : index + 1 + before]
@@ -118,6 +129,21 @@ def _front_end(titles: Sequence[str], levels: Sequence[int], parents: Sequence[i
         ):
             break
     return found
+
+
+def _closes(levels: Sequence[int], index: int) -> int:
+    """Index of the heading with which what this one holds has ended."""
+    return next((i for i in range(index + 1, len(levels)) if levels[i] <= levels[index]), len(levels))
+
+
+def _contents_end(titles: Sequence[str]) -> int:
+    """How many headings there are up to the contents list, if it is among the first and none before it is numbered."""
+    for count, title in enumerate(titles[:_MOST_BEFORE_CONTENTS], 1):
+        if _CONTENTS.match(_name(title)):
+            return count
+        if _NUMBERED.match(title):
+            break
+    return 0
 
 
 def _back_start(titles: Sequence[str], levels: Sequence[int], parents: Sequence[int], first: int) -> int:

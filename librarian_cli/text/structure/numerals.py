@@ -71,8 +71,8 @@ def _words() -> dict[str, int]:
     return table
 
 
-def _any_of(words: Iterable[str]) -> str:
-    """A pattern for these words in either case, the longest first.
+def any_of(words: Iterable[str]) -> str:
+    """A pattern for these words (or patterns that begin with a letter) in either case, the longest first.
 
     One alternative a first letter: the engine passes over the others by a look at one character, where it would
     have to try every word that ignores case.
@@ -85,7 +85,7 @@ def _any_of(words: Iterable[str]) -> str:
 
 _NUMBER_WORDS = _words()
 _BELOW_TWENTY = (_UNITS + " " + _ORDINALS).split()[1:]
-WORD_PATTERN = rf"(?:(?:{_any_of(_NUMBER_WORDS)})(?:[- ](?:{_any_of(_BELOW_TWENTY)}))?|{_any_of(['last'])})"
+WORD_PATTERN = rf"(?:(?:{any_of(_NUMBER_WORDS)})(?:[- ](?:{any_of(_BELOW_TWENTY)}))?|{any_of(['last'])})"
 """A regular expression for one number in words, without anchors; it has no groups."""
 
 

@@ -6,24 +6,25 @@ bare text.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from librarian_cli import models
-from librarian_cli.text.structure import headings
+from librarian_cli.text.structure import headings, keys, pagelines
 from librarian_cli.text.structure.pagelines import PageLines
 
 _PAGE_TITLE = re.compile(
     r"(?i)\W*(?:(?:page|p|pg|seite|página|pagina|slide|sheet|scan|img|image)[\s._-]*[\divxlc]+|\d+)\W*(?:\.\w{3,4})?"
 )
-_NO_LETTER = re.compile(r"[\W_]+")
-_LABEL = re.compile(r"\s*(?:(?:Appendix|Chapter|Annex)\s+)?[A-Z\d]+(?:\.\d+)*[.:]?\s+")
 _MAX_LEAF_SHARE = 0.9
 _SMALL_BOOK_CHARS = 20_000
 _MANY = 8
 _TOP_OF_PAGE_CHARS = 300
 _KEPT_PAGES = 12
+_TITLE_CHARS = 400
+_Kind = Callable[[str], str]
+_KINDS: tuple[_Kind, ...] = (keys.letters_and_digits, keys.without_label, keys.letters, keys.letters_without_label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def place_headings(text: str, found: Sequence[models.BookHeading], *, title: str
     Returns: headings by start_char, no two at the same place; of several the outermost stays.
     """
     placed: dict[int, Placed] = {}
-    finder = _Finder(text)
+    finder = _Finder(text, found)
     unseen = 0
     for heading in found:
         name = " ".join(heading.title.split())
@@ -71,11 +72,6 @@ def is_sound(text: str, placed: Sequence[Placed]) -> bool:
     return not (len(placed) >= _MANY and (pages > 0.8 * len(placed) or commonest > 0.5 * len(placed)))
 
 
-def unlabelled_key(title: str) -> str:
-    """Reduce a title to its letters without a label before it: `A.2`, `Appendix B`, `3.1`."""
-    return headings.title_key(_LABEL.sub("", title))
-
-
 def _is_page_list(found: Sequence[models.BookHeading]) -> bool:
     """Whether an outline has one entry a page, as scanners and converters make it."""
     follow = sum(a.end_char == b.start_char and not a.exact for a, b in pairwise(found))
@@ -83,39 +79,64 @@ def _is_page_list(found: Sequence[models.BookHeading]) -> bool:
 
 
 class _Finder:
-    """Finds titles in one text; it keeps the lines of the last page, of which an outline often names several."""
+    """Finds titles in one text; it keeps the lines of the last pages, of which an outline often names several."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, found: Sequence[models.BookHeading]) -> None:
         self._text = text
-        self._kept: dict[tuple[int, int, Callable[[str], str]], PageLines] = {}
+        self._kept: dict[tuple[int, int, _Kind], PageLines] = {}
+        self._page_starts: dict[int, int] = {}
+        for heading in found:
+            start = self._page_starts.get(heading.end_char, heading.start_char)
+            self._page_starts[heading.end_char] = min(start, heading.start_char)
 
     def line(self, heading: models.BookHeading) -> int | None:
-        """Find a title on its page, else at the top of the next: links may point just above their place."""
-        start, end = heading.start_char, heading.end_char
-        found = self._on_page(heading.title, start, end)
-        return found if found is not None else self._on_page(heading.title, end, end + _TOP_OF_PAGE_CHARS)
+        """Find a title where the file puts it, else on the page, nearest to there, else at the top of the next page.
 
-    def _on_page(self, title: str, start: int, end: int) -> int | None:
-        """Numbers count at first, so that `Version 2.1` is not taken for `Version 2.0`; then the letters alone; then
-        the letters without a label such as `A.2`.
+        Links may point just above their place. A page begins, for all that is known, at the first entry that leads to
+        it.
         """
-        for key_of in (_full_key, headings.title_key, unlabelled_key):
-            place = self._lines(start, end, key_of).find(key_of(title))
-            if place is not None:
-                return start + place
+        start, end = self._page_starts[heading.end_char], heading.end_char
+        title, near = " ".join(heading.title.split()), heading.start_char - start
+        if near and self._holds(heading.start_char, title):
+            return heading.start_char
+        place = self._on_page(title, start, end, near)
+        return place if place is not None else self._on_page(title, end, end + _TOP_OF_PAGE_CHARS, 0, numbers=False)
+
+    def _holds(self, place: int, title: str) -> bool:
+        page = self._text[place : place + _TITLE_CHARS]
+        return any(pagelines.begins_with(page, keys_of(title), keys_of) for keys_of in _KINDS)
+
+    def _on_page(self, title: str, start: int, end: int, near: int, *, numbers: bool = True) -> int | None:
+        """Whole lines go before longer ones, which may be prose, and digits count at first: `Version 2.1` is not 2.0.
+
+        A title without a label stands as well on a line with one (`4.1 draw`). At last a section's number counts
+        alone, for fonts that do not map to letters.
+        """
+        for kinds, whole in _orders(title, numbers=numbers):
+            pages = [self._lines(start, end, keys_of) for keys_of in kinds]
+            keyed = [(page, keys_of(title)) for page, keys_of in zip(pages, kinds, strict=True)]
+            found = {i for page, key in keyed for i in (page.whole(key) if whole else page.longer(key))}
+            if found:
+                return start + pages[0].nearest(sorted(found), near)
         return None
 
-    def _lines(self, start: int, end: int, key_of: Callable[[str], str]) -> PageLines:
-        page = (start, end, key_of)
+    def _lines(self, start: int, end: int, keys_of: _Kind) -> PageLines:
+        page = (start, end, keys_of)
         if page not in self._kept:
             if len(self._kept) >= _KEPT_PAGES:
                 del self._kept[next(iter(self._kept))]
-            self._kept[page] = PageLines(self._text[start:end], key_of)
+            self._kept[page] = PageLines(self._text[start:end], keys_of)
         return self._kept[page]
 
 
-def _full_key(title: str) -> str:
-    return _NO_LETTER.sub("", title.casefold())
+def _orders(title: str, *, numbers: bool) -> Iterator[tuple[tuple[_Kind, ...], bool]]:
+    """Yield the kinds of keys to compare, and whether whole lines by them, in the order in which they are believed."""
+    full, bare, letters, loose = _KINDS
+    yield from [((full, bare), True)] if full(title) == bare(title) else [((full,), True), ((bare,), True)]
+    yield from (((kind,), True) for kind in (letters, loose))
+    yield from (((kind,), False) for kind in (full, letters, loose))
+    if numbers:
+        yield (keys.numbers,), True
 
 
 def _without_book_title(placed: list[Placed], title: str) -> list[Placed]:

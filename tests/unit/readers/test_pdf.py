@@ -25,13 +25,40 @@ def test_text_outline_and_metadata_are_read(tmp_path: Path) -> None:
     parts = read(source)
     assert [(part.first_page, len(part.pages)) for part in parts] == [(0, 32), (32, 8)]
     assert parts[0].pages[2].text == "This is page 3.\nIt has two lines.\n"
-    headings = [(heading.title, heading.level, heading.page, heading.exact) for heading in parts[0].headings]
+    headings = [
+        (heading.title, heading.level, heading.page, heading.exact) for part in parts for heading in part.headings
+    ]
     assert headings[:2] == [("Chapter 1", 1, 0, False), ("Chapter 2", 1, 1, False)]
     assert len(headings) == 40
     peek = pdf.READER.peek(source, LIMITS)
     assert (peek.title, peek.author, peek.page_count) == ("The Tide Table", "A. Keeper", 40)
     assert peek.text.startswith("This is page 1.\n")
     assert warnings_of(parts) == set()
+
+
+def test_an_entry_that_names_a_height_leads_to_the_line_below_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.pdf"
+    sheet = canvas.Canvas(str(path), pagesize=A5)
+    tops = {"Above all": 590, "Of tides": 505, "Of winds": 455, "Below all": 0}
+    for height, line in ((550, "The tide table, 12"), (500, "1 Tides"), (480, "They come."), (450, "2 Winds")):
+        sheet.drawString(50, height, line)
+    for title, top in tops.items():
+        sheet.bookmarkPage(title, fit="XYZ", left=0, top=top, zoom=0)
+        sheet.addOutlineEntry(title, title)
+    sheet.bookmarkPage("whole", fit="Fit")
+    sheet.addOutlineEntry("The page", "whole")
+    sheet.save()
+    (part,) = read(source_of(path))
+    text = part.pages[0].text
+    lines = {heading.title: text[heading.start_char :].split("\n")[0] for heading in part.headings}
+    first = "The tide table, 12"
+    assert lines == {
+        "Above all": first,
+        "Of tides": "1 Tides",
+        "Of winds": "2 Winds",
+        "Below all": first,
+        "The page": first,
+    }
 
 
 def test_page_ranges_together_give_what_one_read_gives(tmp_path: Path) -> None:

@@ -90,3 +90,21 @@ def test_indexes_of_many_things_are_back_matter() -> None:
     assert kinds("1 Uses", "2 Ends", "Editor Functions Index", "VI Index", "Index, general", "Index of Commands") == (
         "oobbbb"
     )
+
+
+def test_what_stands_before_the_contents_list_is_front_matter_whatever_its_name() -> None:
+    assert kinds("The Harbour Books", "A. Keeper", "Contents", "The Tide", "1. Ebb", "2. Flow") == "fffooo"
+
+
+def test_a_title_that_holds_the_contents_list_and_the_chapters_is_no_matter() -> None:
+    assert kinds("The Harbour", "Preface", "Contents", "1. Ebb", "2. Flow", levels=(1, 2, 2, 2, 2)) == "offoo"
+
+
+def test_a_contents_list_after_a_chapter_says_nothing_of_it() -> None:
+    assert kinds("1. Ebb", "Flow", "Contents", "Moon") == "oooo"
+
+
+def test_what_follows_the_line_that_ends_the_book_is_back_matter() -> None:
+    titles = ["Chapter 1", "Chapter 2", "Other Books", "The Lamp Series"]
+    assert matter.kinds_of(titles, [1] * 4, ended=2) == ["body", "body", "back", "back"]
+    assert matter.kinds_of([*titles, "Chapter 3"], [1] * 5, ended=2) == ["body"] * 5
