@@ -5,36 +5,31 @@ with Librarian(config.load()) as librarian:
     hits = librarian.search(Query("tidal forces"))
 """
 
-import os
 import sqlite3
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from librarian_cli import details
-from librarian_cli.config import Config
 from librarian_cli.details import BookDetails
-from librarian_cli.events import Bus, Notice, WatchBegan
+from librarian_cli.events import Bus, Notice
 from librarian_cli.models import Book, FileOutcome, Hit
 from librarian_cli.search import BookHits, Query, Scope, Searcher, Similar
+from librarian_cli.settings import Config
 from librarian_cli.store import (
     activity,
     agents,
     books,
-    content,
     files,
     generated,
     jobs,
     runs,
     tags,
-    tasks,
     untouched,
     vectors,
 )
@@ -114,16 +109,16 @@ class Librarian:
 
         started = time.monotonic()
         shutdown = shutdown or Shutdown()
-        with self._hooks(shutdown):
+        with self._hooked(shutdown):
             with self._at_work("ingest", request, jobs=jobs, pools=pools) as engine:
-                job = self._open_job("ingest", engine.owner.name, request.priority)
+                job = engine.open_job(request.priority)
                 try:
                     engine.run(job, request, shutdown)
                 except BaseException as fault:
-                    ledger.record_fault(self._writable(), job, fault)
+                    ledger.record_fault(engine.database, job, fault)
                     raise
             late = shutdown.out_of_time and shutdown.signal is None
-            return self._close_job(job, started, interrupted=shutdown.level > 0 and not late, out_of_time=late)
+            return engine.close_job(job, started, interrupted=shutdown.level > 0 and not late, out_of_time=late)
 
     def watch(
         self, request: "Request", *, jobs: int | None = None, shutdown: "Shutdown | None" = None, once: bool = False
@@ -133,41 +128,12 @@ class Librarian:
         `once`: until everything that is there has settled and is done. Returns: files by outcome, of all batches.
         Raises: EnvironmentFault: the disk, the library or a root fails.
         """
+        from librarian_cli.pipeline import watching
         from librarian_cli.pipeline.shutdown import Shutdown
-        from librarian_cli.pipeline.watching import Watching, may_matter
-        from librarian_cli.watch import Watcher
 
         shutdown = shutdown or Shutdown()
-        outcomes: Counter[str] = Counter()
-        stopped = threading.Event()
-
-        def close_job(job: int) -> None:
-            result = self._close_job(job, time.monotonic())
-            outcomes.update(result.outcomes)
-            outcomes["failed"] -= result.reasons.get("failed", {}).get("changed", 0)  # a later batch has them again
-
-        wants = partial(may_matter, request=request, library=os.path.realpath(os.fsencode(self._folder)))
-        watcher = Watcher(request.roots, self.config.watch, lambda text: self.bus.publish(Notice(text)), wants=wants)
-        with ExitStack() as stack:
-            stack.enter_context(self._hooks(shutdown))
-            stack.callback(watcher.close)
-            engine = stack.enter_context(self._at_work("watch", request, jobs=jobs))
-            self.bus.publish(WatchBegan(len(request.roots)))
-            scanner = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="librarian-scan"))
-            stack.callback(stopped.set)
-            watching = Watching(
-                self._writable(),
-                self.config,
-                self.bus,
-                coordinator=engine.coordinator,
-                watcher=watcher,
-                open_job=lambda: self._open_job("watch", engine.owner.name, request.priority),
-                close_job=close_job,
-            )
-            intake = scanner.submit(watching.run_intake, request, shutdown, stopped, once=once)
-            engine.coordinator.run(engine.owner, shutdown, partial(watching.reached, intake))
-            self._writable().write_now(partial(runs.end_all, owner=engine.owner.name, ending="interrupted"))
-        return outcomes
+        with self._hooked(shutdown), self._at_work("watch", request, jobs=jobs) as engine:
+            return watching.watch(engine, request, shutdown, folder=self._folder, once=once)
 
     def enqueue(self, request: "Request") -> int:
         """Scan, and file what is new or changed for a later process. Returns: the job's id.
@@ -175,9 +141,9 @@ class Librarian:
         Raises: EnvironmentFault: the disk, the library or a root fails.
         """
         with self._at_work("ingest", request) as engine:
-            job = self._open_job("ingest", engine.owner.name, request.priority)  # until all is filed
+            job = engine.open_job(request.priority)  # until all is filed
             engine.intake(job).run(request, engine.coordinator.slots["schema"], lambda: False)
-            self._writable().write_now(partial(jobs.leave, job=job))
+            engine.database.write_now(partial(jobs.leave, job=job))
         return job
 
     def plan(self, request: "Request", *, jobs: int | None = None) -> "Plan":
@@ -279,12 +245,9 @@ class Librarian:
 
     def remove(self, prefixes: Iterable[str]) -> list[Book]:
         """Forget books: their text and tags go, their hashes are remembered as ignored until `ingest --force`."""
-        database = self._writable()
-        reader = database.reader()
-        chosen = [books.find(reader, prefix) for prefix in prefixes]
-        for book in chosen:
-            database.write_now(partial(_remove, row=book.row))
-        return chosen
+        from librarian_cli import control
+
+        return control.remove(self._writable(), prefixes)
 
     def tags(self) -> list[tuple[str, int]]:
         """(tag, books) of every tag, in alphabetical order."""
@@ -407,10 +370,10 @@ class Librarian:
         embedders.check(self.config.embedder)
         self._writable().write_now(partial(vectors.set_target, signature=signature(self.config.embedder)))
         with self._at_work("reembed") as engine:
-            job = self._open_job("reembed", engine.owner.name, "medium")
+            job = engine.open_job()
             engine.renew_vectors(job, shutdown)
             error = engine.coordinator.index_error
-            self._close_job(job, started, interrupted=bool(shutdown.level or error))
+            engine.close_job(job, started, interrupted=bool(shutdown.level or error))
         if error:
             raise error
         reader = self._writable().reader()
@@ -441,24 +404,13 @@ class Librarian:
 
         return check(self._writable(), read_data=read_data)
 
-    @contextmanager
-    def _hooks(self, shutdown: "Shutdown") -> Iterator[None]:
-        """Run the user's commands while the block runs, and those that are left after it; a signal cuts that short."""
-        from librarian_cli.hooks import Hooks
+    def _hooked(self, shutdown: "Shutdown") -> "AbstractContextManager[None]":
+        from librarian_cli.pipeline.engine import hooked
 
-        settings = self.config.hooks
-        hooks = Hooks(self.bus, settings, library=self._folder, describe=self._facts)
-        patience = 0.0
-        try:
-            yield
-            grace = self.config.limits.grace_seconds if shutdown.level else settings.timeout_seconds
-            patience = min(grace, settings.timeout_seconds) if shutdown.level < 2 else 0.0
-        finally:
-            shutdown.on_change(hooks.hurry)
-            hooks.close(patience)
+        def facts(book: str) -> dict[str, object]:
+            return details.facts(self._writable().reader(), book)
 
-    def _facts(self, book: str) -> dict[str, object]:
-        return details.facts(self._writable().reader(), book)
+        return hooked(self.config, self.bus, folder=self._folder, describe=facts, shutdown=shutdown)
 
     def _at_work(
         self,
@@ -479,26 +431,6 @@ class Librarian:
             approve=request is not None and request.approve,
             jobs=jobs,
             pools=pools,
-        )
-
-    def _open_job(self, command: str, owner: str, priority: str) -> int:
-        from librarian_cli.pipeline import ledger
-
-        return ledger.open_job(self._writable(), self.config, command=command, owner=owner, priority=priority)
-
-    def _close_job(
-        self, job: int, started: float, *, interrupted: bool = False, out_of_time: bool = False
-    ) -> "IngestResult":
-        from librarian_cli.pipeline import ledger
-
-        return ledger.close_job(
-            self._writable(),
-            self.config,
-            self.bus,
-            job=job,
-            started=started,
-            interrupted=interrupted,
-            out_of_time=out_of_time,
         )
 
     def _writable(self, *, create: bool = False) -> Database:
@@ -523,10 +455,3 @@ class Librarian:
         """Have it closed with the library."""
         self._kept.callback(opened.close)
         return opened
-
-
-def _remove(connection: sqlite3.Connection, *, row: int) -> None:
-    content.delete_all(connection, row)
-    tasks.forget(connection, row)
-    tags.clear(connection, row)
-    books.set_status(connection, row, "removed", None)

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 
-from librarian_cli.config import Config
+from librarian_cli.settings import Config
 
 POOLS = ("schema", "extract", "chunk", "enrich", "audit", "index")
 """Every pool, named after the stage that sizes it."""

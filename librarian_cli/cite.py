@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from librarian_cli import details
-from librarian_cli.config import Config
 from librarian_cli.errors import BookError, UsageError
 from librarian_cli.identify import identify
 from librarian_cli.models import Book, Candidate, Part
+from librarian_cli.settings import Config
 from librarian_cli.stages import extract, schema
 from librarian_cli.store import content, files
 

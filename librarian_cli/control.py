@@ -10,7 +10,7 @@ from functools import partial
 from librarian_cli.errors import UsageError
 from librarian_cli.models import PRIORITIES, Book
 from librarian_cli.stages import NEEDS, QUEUES, STAGES, dependents, index
-from librarian_cli.store import activity, agents, books, content, jobs, order_groups, pauses, tasks
+from librarian_cli.store import activity, agents, books, content, jobs, order_groups, pauses, tags, tasks
 from librarian_cli.store.database import Database
 
 _JOB_DIGITS = 7
@@ -65,6 +65,18 @@ def retry(database: Database, targets: Iterable[str], *, all_failed: bool = Fals
     return job, [books.get(reader, row) for row in chosen]
 
 
+def remove(database: Database, prefixes: Iterable[str]) -> list[Book]:
+    """Forget books: their text and tags go, their hashes are remembered as ignored.
+
+    Raises: UsageError: unknown or ambiguous; none is forgotten then.
+    """
+    reader = database.reader()
+    chosen = [books.find(reader, prefix) for prefix in prefixes]
+    for book in chosen:
+        database.write_now(partial(_remove, row=book.row))
+    return chosen
+
+
 def rows_of(reader: sqlite3.Connection, targets: Iterable[str]) -> list[int]:
     """The books that are named, by id or by a job's number, each once. Raises: UsageError: no such book or job."""
     rows: list[int] = []
@@ -81,6 +93,13 @@ def _change(database: Database, targets: Iterable[str], operation: Callable[...,
     rows = rows_of(reader, targets)
     before = {row: books.get(reader, row) for row in rows}
     return [before[row] for row in rows if database.write_now(partial(operation, row=row))]
+
+
+def _remove(connection: sqlite3.Connection, *, row: int) -> None:
+    content.delete_all(connection, row)
+    tasks.forget(connection, row)
+    tags.clear(connection, row)
+    books.set_status(connection, row, "removed", None)
 
 
 def _known(name: str) -> str:

@@ -21,8 +21,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from librarian_cli.config import HookSettings
 from librarian_cli.events import Bus, Event, FileRefused, RunEnded, StageEnded
+from librarian_cli.settings import HookSettings
 
 logger = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ import stat
 from dataclasses import dataclass, replace
 
 from librarian_cli import readers
-from librarian_cli.config import Config
 from librarian_cli.errors import BookError, FileChanged, ReadError
 from librarian_cli.models import Candidate, FileOutcome
+from librarian_cli.settings import Config
 
 _BLOCK_BYTES = 1 << 20
 

@@ -16,9 +16,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from librarian_cli.config import LlmSettings
 from librarian_cli.endpoint import address, client
 from librarian_cli.errors import UsageError
+from librarian_cli.settings import LlmSettings
 
 ENTITY_TYPES = ("person", "place", "organisation", "work", "event", "other")
 TASK = """\

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from librarian_cli import capacity
-from librarian_cli.config import Config
 from librarian_cli.models import OUTCOMES
+from librarian_cli.settings import Config
 from librarian_cli.stages import QUEUES, STAGE_BY_NAME, embed
 from librarian_cli.store import activity, books, embedders, files, order_groups, owners, pauses, tasks, vectors
 from librarian_cli.store.owners import Owner, Worker

@@ -30,8 +30,8 @@ from watchdog.events import (
 from watchdog.observers import Observer
 from watchdog.observers.api import ObservedWatch
 
-from librarian_cli.config import WatchSettings
 from librarian_cli.models import Candidate
+from librarian_cli.settings import WatchSettings
 from librarian_cli.settling import Settling
 from librarian_cli.watch_limits import NETWORK_TYPES, filesystem_type, is_exhausted
 
@@ -184,7 +184,7 @@ class Watcher:
                 self._observer.unschedule(root.subscription)
                 root.subscription = None
             self._watch(root)
-            missed = missed or identity is not None
+            missed = missed or root.identity is not None  # it may be back since we looked
         if self._handler.grown.is_set():
             self._mind_budget()
         return missed

@@ -10,8 +10,8 @@ from pathlib import Path
 from watchdog.events import FileOpenedEvent, FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
-from librarian_cli.config import Config
 from librarian_cli.discover import Listing, Selection, walk
+from librarian_cli.settings import Config
 from librarian_cli.watch_limits import NETWORK_TYPES, filesystem_type
 
 _PROBE_SECONDS = 2.0

@@ -76,9 +76,9 @@ def books_and_jobs(ctx: click.Context, param: click.Parameter, incomplete: str) 
 
 def stages_and_queues(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
     """What can be paused."""
-    from librarian_cli import config
+    from librarian_cli.settings import QUEUES, Stages
 
-    names = dict.fromkeys((*(item.name for item in fields(config.Stages)), *config.QUEUES))
+    names = dict.fromkeys((*(item.name for item in fields(Stages)), *QUEUES))
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 

@@ -14,8 +14,8 @@ import click
 
 if TYPE_CHECKING:
     from librarian_cli.app import Librarian
-    from librarian_cli.config import Config
     from librarian_cli.events import Bus
+    from librarian_cli.settings import Config
 
 
 @dataclass(frozen=True, slots=True)

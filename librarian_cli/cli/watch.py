@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from librarian_cli.app import Librarian
-    from librarian_cli.config import Config
     from librarian_cli.events import Event, StageEnded
     from librarian_cli.pipeline.intake import Request
+    from librarian_cli.settings import Config
 
 logger = logging.getLogger(__name__)
 

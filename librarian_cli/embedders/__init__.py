@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Event
 
-from librarian_cli.config import EmbedderSettings
 from librarian_cli.embedders.base import Embedder
+from librarian_cli.settings import EmbedderSettings
 
 BUILT_IN = "lsa"
 

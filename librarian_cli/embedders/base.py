@@ -4,8 +4,8 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from librarian_cli.config import EmbedderSettings
 from librarian_cli.errors import UsageError
+from librarian_cli.settings import EmbedderSettings
 
 if TYPE_CHECKING:
     import numpy.typing as npt

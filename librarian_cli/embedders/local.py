@@ -4,9 +4,9 @@ import importlib.util
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from librarian_cli.config import EmbedderSettings
 from librarian_cli.embedders.base import require_model, unit_rows
 from librarian_cli.errors import EmbedderError
+from librarian_cli.settings import EmbedderSettings
 
 if TYPE_CHECKING:
     from librarian_cli.embedders.codes import Floats

@@ -5,8 +5,8 @@ from functools import partial
 from threading import Event
 from typing import Any
 
-from librarian_cli.config import EmbedderSettings
 from librarian_cli.embedders import local
+from librarian_cli.settings import EmbedderSettings
 
 
 def check(settings: EmbedderSettings) -> None:

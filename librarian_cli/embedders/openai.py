@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from librarian_cli.config import EmbedderSettings
 from librarian_cli.embedders.base import require_model, unit_rows
 from librarian_cli.endpoint import address, client
+from librarian_cli.settings import EmbedderSettings
 
 if TYPE_CHECKING:
     from librarian_cli.embedders.codes import Floats

@@ -4,11 +4,11 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from librarian_cli.config import EmbedderSettings
 from librarian_cli.embedders import open_embedder
 from librarian_cli.embedders.base import CANARY, Embedder
 from librarian_cli.embedders.base import signature as signature_of
 from librarian_cli.errors import EmbedderError
+from librarian_cli.settings import EmbedderSettings
 
 if TYPE_CHECKING:
     from librarian_cli.embedders.codes import Floats

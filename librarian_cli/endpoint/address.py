@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from librarian_cli.config import EndpointSettings
 from librarian_cli.errors import UsageError
+from librarian_cli.settings import EndpointSettings
 
 
 @dataclass(frozen=True, slots=True)

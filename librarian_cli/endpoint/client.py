@@ -23,11 +23,11 @@ import tenacity
 import urllib3
 
 from librarian_cli import __version__
-from librarian_cli.config import EndpointSettings
 from librarian_cli.endpoint import answers
 from librarian_cli.endpoint.address import Address
 from librarian_cli.endpoint.pace import Breaker, Rate
 from librarian_cli.errors import EndpointDown, EndpointError
+from librarian_cli.settings import EndpointSettings
 
 MAX_ANSWER_BYTES = 32 << 20
 

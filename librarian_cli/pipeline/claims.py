@@ -5,11 +5,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from librarian_cli import capacity
-from librarian_cli.config import Config
 from librarian_cli.models import Task
 from librarian_cli.pipeline.execution import Execution
+from librarian_cli.settings import Config
 from librarian_cli.stages import OPTIONAL, QUEUE_STAGES, QUEUES, STAGE_BY_NAME, STAGES
-from librarian_cli.store import activity, agents, pauses, tasks
+from librarian_cli.store import activity, agents, claiming, pauses
 
 _AHEAD_SECONDS = 2.0
 _AHEAD_CALLS = 16
@@ -18,7 +18,7 @@ _TO_SEARCHABLE = ("schema", "extract", "chunk")
 """Stages that a book passes before it can be searched."""
 
 
-def wants(executions: Collection[Execution], slots: Mapping[str, int], prefer: str) -> list[tasks.Want]:
+def wants(executions: Collection[Execution], slots: Mapping[str, int], prefer: str) -> list[claiming.Want]:
     """What the slots can take: the preferred queue first, then later stages, so that what is begun ends.
 
     While more waits to be read than there are slots for, nothing that books can do without is begun with. One that
@@ -34,19 +34,19 @@ def wants(executions: Collection[Execution], slots: Mapping[str, int], prefer: s
         seconds = _AHEAD_SECONDS * slots[stage.pool] - sum(item.seconds_left for item in waiting)
         room = _AHEAD_CALLS * slots[stage.pool] - sum(item.calls_left for item in waiting)
         if room > 0 and seconds > 0:
-            found.append(tasks.Want(stage.name, stage.queue, room, seconds))
+            found.append(claiming.Want(stage.name, stage.queue, room, seconds))
     return found
 
 
-def caps(config: Config, slots: Mapping[str, int]) -> tasks.Caps:
+def caps(config: Config, slots: Mapping[str, int]) -> claiming.Caps:
     """How many books may be under way."""
     queues = capacity.book_caps(config, slots)
     total = queues.pop("total")
-    return tasks.Caps(queues, total, config.concurrency_limits)
+    return claiming.Caps(queues, total, config.concurrency_limits)
 
 
 def claim(
-    connection: sqlite3.Connection, *, owner: str, wanted: Sequence[tasks.Want], within: tasks.Caps, alone: bool
+    connection: sqlite3.Connection, *, owner: str, wanted: Sequence[claiming.Want], within: claiming.Caps, alone: bool
 ) -> list[Task]:
     """Claim what is wanted and not paused, each for an agent.
 
@@ -54,9 +54,9 @@ def claim(
     """
     paused = pauses.current(connection)
     wanted = [want for want in wanted if not paused & {pauses.ALL, want.stage, want.queue}]
-    found = tasks.claim(connection, owner, wanted, within, between=_between(connection, paused))
+    found = claiming.claim(connection, owner, wanted, within, between=_between(connection, paused))
     for want in wanted if alone and not found else ():
-        found = tasks.claim(connection, owner, [replace(want, count=1)], within, alone=True)
+        found = claiming.claim(connection, owner, [replace(want, count=1)], within, alone=True)
         if found:
             break
     return [_give_to_agent(connection, task, owner) for task in found]

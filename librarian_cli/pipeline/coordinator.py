@@ -21,7 +21,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from librarian_cli.config import Config
 from librarian_cli.errors import BookError, EnvironmentFault, WorkerTimeout
 from librarian_cli.events import Bus, Notice, StageAdvanced, StageEnded
 from librarian_cli.models import Candidate, Part, Task
@@ -33,8 +32,9 @@ from librarian_cli.pipeline.pools import Pools
 from librarian_cli.pipeline.shutdown import Shutdown
 from librarian_cli.pipeline.supervision import Supervision
 from librarian_cli.pipeline.verdicts import Judge, Verdict
+from librarian_cli.settings import Config
 from librarian_cli.stages import NEEDS, Saved, index
-from librarian_cli.store import books, files, order_groups, tasks
+from librarian_cli.store import books, claiming, files, order_groups, tasks
 from librarian_cli.store.database import Database
 
 logger = logging.getLogger(__name__)
@@ -231,7 +231,7 @@ class Coordinator:
             return
         wanted = claims.wants(self._running.values(), self._pools.slots, self._config.limits.prefer)
         if self._indexing.task is None:
-            wanted.append(tasks.Want(index.NAME, "", 1))
+            wanted.append(claiming.Want(index.NAME, "", 1))
         self._claiming, self._hungry = True, False
         operation = partial(
             claims.claim,

@@ -9,11 +9,11 @@ from dataclasses import astuple
 from functools import partial
 from urllib.parse import urlsplit
 
-from librarian_cli.config import Config, EmbedderSettings
 from librarian_cli.embedders import EMBEDDERS, open_embedder
 from librarian_cli.embedders.base import Embedder
 from librarian_cli.errors import EnvironmentFault, LibrarianError
 from librarian_cli.pipeline.pools import Call, Pools, deadline
+from librarian_cli.settings import Config, EmbedderSettings
 from librarian_cli.stages import embed
 from librarian_cli.stages.embed import Advance, Tools, Write
 from librarian_cli.store import embedders

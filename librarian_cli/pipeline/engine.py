@@ -1,21 +1,25 @@
-"""This process at work on the library: an owner with its heartbeat, pools and coordinator, while a block runs."""
+"""This process at work on the library: an owner with its heartbeat, pools, coordinator and jobs, while a block runs."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from librarian_cli.config import Config
 from librarian_cli.events import Bus, Notice
+from librarian_cli.hooks import Describe, Hooks
+from librarian_cli.models import Candidate
+from librarian_cli.pipeline import ledger
 from librarian_cli.pipeline.coordinator import Coordinator
 from librarian_cli.pipeline.intake import Intake, Request
 from librarian_cli.pipeline.leases import Heartbeat, Owner
+from librarian_cli.pipeline.ledger import IngestResult
 from librarian_cli.pipeline.memory import share_arenas
 from librarian_cli.pipeline.pools import Pools
 from librarian_cli.pipeline.shutdown import Shutdown
 from librarian_cli.pipeline.slotpool import WorkerEvent
+from librarian_cli.settings import Config
 from librarian_cli.store import activity, fulltext, tasks
 from librarian_cli.store.database import Database
 
@@ -29,12 +33,23 @@ class Engine:
     database: Database
     config: Config
     bus: Bus
+    command: str
     coordinator: Coordinator
     owner: Owner
 
-    def intake(self, job: int) -> Intake:
-        """What scans for a job and wakes us when it finds something."""
-        return Intake(self.database, self.config, self.bus, job=job, wake=self.coordinator.wake)
+    def open_job(self, priority: str = "medium") -> int:
+        """Begin a job and its run. Returns: its number."""
+        return ledger.open_job(
+            self.database, self.config, command=self.command, owner=self.owner.name, priority=priority
+        )
+
+    def close_job(self, job: int, started: float, **ending: bool) -> IngestResult:
+        """End a job's run, which `started` at a time of the monotonic clock; `ending` as for `ledger.close_job`."""
+        return ledger.close_job(self.database, self.config, self.bus, job=job, started=started, **ending)
+
+    def intake(self, job: int, *, defer: Callable[[Candidate], bool] = lambda _: False) -> Intake:
+        """What scans for a job and wakes us when it finds something; `defer` as for `Intake`."""
+        return Intake(self.database, self.config, self.bus, job=job, wake=self.coordinator.wake, defer=defer)
 
     def run(self, job: int, request: Request, shutdown: Shutdown) -> None:
         """Scan and work side by side; files that changed meanwhile are taken up again, a few times at most."""
@@ -99,7 +114,22 @@ def at_work(
         coordinator = Coordinator(database, config, bus, folder=folder, pools=pools, approve=approve)
         stack.callback(coordinator.close)
         _renew_index(database, bus)
-        yield Engine(database, config, bus, coordinator, owner)
+        yield Engine(database, config, bus, command, coordinator, owner)
+
+
+@contextmanager
+def hooked(config: Config, bus: Bus, *, folder: Path, describe: Describe, shutdown: Shutdown) -> Iterator[None]:
+    """Run the user's commands while the block runs, and those that are left after it; a signal cuts that short."""
+    settings = config.hooks
+    hooks = Hooks(bus, settings, library=folder, describe=describe)
+    patience = 0.0
+    try:
+        yield
+        grace = config.limits.grace_seconds if shutdown.level else settings.timeout_seconds
+        patience = min(grace, settings.timeout_seconds) if shutdown.level < 2 else 0.0
+    finally:
+        shutdown.on_change(hooks.hurry)
+        hooks.close(patience)
 
 
 def _renew_index(database: Database, bus: Bus) -> None:

@@ -14,9 +14,9 @@ from concurrent.futures import CancelledError, Future
 from functools import partial
 from typing import Any
 
-from librarian_cli.config import Config
 from librarian_cli.models import Book, Candidate, Cost, Part, Task
 from librarian_cli.pipeline.pools import Call, Pools, deadline, process_settings
+from librarian_cli.settings import Config
 from librarian_cli.stages import STAGE_BY_NAME, THREAD_POOLS, Stage, extract
 from librarian_cli.store.database import Database
 

@@ -9,11 +9,11 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import astuple, dataclass
 from functools import partial
 
-from librarian_cli.config import LlmSettings
 from librarian_cli.errors import EndpointError
 from librarian_cli.events import Bus, Notice
 from librarian_cli.llm import TASK, Generated, Llm
 from librarian_cli.models import Book
+from librarian_cli.settings import LlmSettings
 from librarian_cli.store import books, content, embedders, generated
 from librarian_cli.store.database import Database
 

@@ -4,8 +4,8 @@ import os
 import sqlite3
 from fnmatch import fnmatchcase
 
-from librarian_cli.config import Config
 from librarian_cli.models import Book, Candidate
+from librarian_cli.settings import Config
 from librarian_cli.stages import QUEUE_STAGES
 from librarian_cli.store import order_groups
 

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from librarian_cli import embedders
-from librarian_cli.config import Config
 from librarian_cli.embedders.base import Embedder
 from librarian_cli.errors import EndpointError, EnvironmentFault, LibrarianError
 from librarian_cli.events import Bus, Notice, VectorsAdvanced
 from librarian_cli.models import Task
 from librarian_cli.pipeline import embedding, retry, settle
 from librarian_cli.pipeline.pools import Call, Pools, deadline
+from librarian_cli.settings import Config
 from librarian_cli.stages import embed, index
 from librarian_cli.store import embedders as stored
 from librarian_cli.store import tasks, vectors

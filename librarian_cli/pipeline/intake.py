@@ -18,12 +18,12 @@ from itertools import islice
 from typing import Any
 
 from librarian_cli import readers
-from librarian_cli.config import Config
 from librarian_cli.discover import Listing, Selection, look, walk
 from librarian_cli.events import Bus, FilesFound, StagePlanned
 from librarian_cli.identify import Hashed, identify
 from librarian_cli.models import Candidate, FileOutcome
 from librarian_cli.pipeline import groups, identity, settle
+from librarian_cli.settings import Config
 from librarian_cli.stages import NEEDS, OPTIONAL, STAGES, dependents, fingerprints, planned, schema
 from librarian_cli.store import activity, books, files, jobs, optional, tags, tasks
 from librarian_cli.store.database import Database

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from librarian_cli import status
-from librarian_cli.config import Config
 from librarian_cli.errors import LibrarianError, LibraryLocked
 from librarian_cli.events import Bus, FileRefused, RunEnded
 from librarian_cli.models import PRIORITIES
+from librarian_cli.settings import Config
 from librarian_cli.stages import ingredients
 from librarian_cli.store import activity, books, content, files, fingerprints, fulltext, jobs, runs
 from librarian_cli.store.database import Database

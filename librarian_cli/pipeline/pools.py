@@ -11,9 +11,9 @@ from functools import partial
 from typing import Any
 
 from librarian_cli import capacity
-from librarian_cli.config import Config, ProcessSettings, StageSettings
 from librarian_cli.pipeline.nursery import Nursery
 from librarian_cli.pipeline.slotpool import Deadline, SlotPool, WorkerEvent, WorkerLimits
+from librarian_cli.settings import Config, ProcessSettings, StageSettings
 from librarian_cli.stages import THREAD_POOLS
 from librarian_cli.store.owners import Worker
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from librarian_cli.config import Config
 from librarian_cli.errors import WorkerError
 from librarian_cli.models import Part
 from librarian_cli.pipeline.pools import Call, Pools, deadline, process_settings
+from librarian_cli.settings import Config
 from librarian_cli.stages import extract
 
 

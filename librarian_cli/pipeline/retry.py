@@ -3,9 +3,9 @@
 import random
 from dataclasses import dataclass
 
-from librarian_cli.config import StageSettings
 from librarian_cli.errors import BookError, FileChanged, LibrarianError, WorkerError
 from librarian_cli.models import Task
+from librarian_cli.settings import StageSettings
 
 
 @dataclass(frozen=True, slots=True)

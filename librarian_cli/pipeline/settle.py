@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from librarian_cli.config import Config
 from librarian_cli.models import Candidate, Cost, Task
 from librarian_cli.pipeline import groups
 from librarian_cli.pipeline.retry import Decision
+from librarian_cli.settings import Config
 from librarian_cli.stages import NEEDS, OPTIONAL, QUEUE_STAGES, STAGE_BY_NAME, Saved, dependents
 from librarian_cli.store import activity, agents, books, embedders, files, order_groups, owners, runs, tasks, vectors
 

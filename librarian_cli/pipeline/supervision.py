@@ -11,10 +11,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from librarian_cli.config import Config
 from librarian_cli.pipeline import settle
 from librarian_cli.pipeline.execution import Execution
 from librarian_cli.pipeline.leases import Owner, silent_owners
+from librarian_cli.settings import Config
 from librarian_cli.store import activity, agents, owners, pauses, tasks
 from librarian_cli.store.database import Database
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from librarian_cli.config import Config
 from librarian_cli.models import Candidate
 from librarian_cli.pipeline import retry, settle
 from librarian_cli.pipeline.execution import Execution
 from librarian_cli.pipeline.pools import settings_of
+from librarian_cli.settings import Config
 from librarian_cli.stages import OPTIONAL, fingerprints
 
 logger = logging.getLogger(__name__)

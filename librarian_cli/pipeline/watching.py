@@ -4,45 +4,54 @@ Watcher --batches--> thread: a job each, intake --tasks--> coordinator
                                open jobs  <--reached()----+   closes those that have nothing left
 """
 
+import os
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future
+import time
+from collections import Counter
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
-from librarian_cli.config import Config
-from librarian_cli.events import Bus
-from librarian_cli.pipeline.coordinator import Coordinator
-from librarian_cli.pipeline.intake import Intake, Request
+from librarian_cli.events import Notice, WatchBegan
+from librarian_cli.pipeline.engine import Engine
+from librarian_cli.pipeline.intake import Request
 from librarian_cli.pipeline.shutdown import Shutdown
-from librarian_cli.store import jobs, tasks
-from librarian_cli.store.database import Database
+from librarian_cli.store import jobs, runs, tasks
 from librarian_cli.watch import Watcher
 
 
-class Watching:
-    """One watch over some roots. `run_intake` has a thread of its own, all else is for the coordinator's."""
+def watch(engine: Engine, request: Request, shutdown: Shutdown, *, folder: Path, once: bool) -> Mapping[str, int]:
+    """Take in what is below some roots and then what arrives, until a shutdown, or `once` until all is done.
 
-    def __init__(
-        self,
-        database: Database,
-        config: Config,
-        bus: Bus,
-        *,
-        coordinator: Coordinator,
-        watcher: Watcher,
-        open_job: Callable[[], int],
-        close_job: Callable[[int], object],
-    ) -> None:
-        self._database = database
-        self._config = config
-        self._bus = bus
-        self._coordinator = coordinator
+    `folder` is the library's. Returns: files by outcome, of all batches.
+    """
+    bus, stopped = engine.bus, threading.Event()
+    wants = partial(may_matter, request=request, library=os.path.realpath(os.fsencode(folder)))
+    watcher = Watcher(request.roots, engine.config.watch, lambda text: bus.publish(Notice(text)), wants=wants)
+    with closing(watcher), ThreadPoolExecutor(1, thread_name_prefix="librarian-scan") as scanner, ExitStack() as stack:
+        stack.callback(stopped.set)
+        bus.publish(WatchBegan(len(request.roots)))
+        watching = _Watching(engine, watcher)
+        intake = scanner.submit(watching.run_intake, request, shutdown, stopped, once=once)
+        engine.coordinator.run(engine.owner, shutdown, partial(watching.reached, intake))
+        engine.database.write_now(partial(runs.end_all, owner=engine.owner.name, ending="interrupted"))
+    return watching.outcomes
+
+
+class _Watching:
+    """`run_intake` has a thread of its own, all else is for the coordinator's."""
+
+    def __init__(self, engine: Engine, watcher: Watcher) -> None:
+        self._engine = engine
+        self._database = engine.database
+        self._coordinator = engine.coordinator
         self._watcher = watcher
-        self._open_job = open_job
-        self._close_job = close_job
+        self.outcomes: Counter[str] = Counter()
         self._filed: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._open: dict[int, int] = {}  # job -> the first book that it waited for when last asked
         self._counts = {"filed": 0, "closed": 0}  # each is changed by one thread only
@@ -70,7 +79,11 @@ class Watching:
         done = [job for job in self._open if self._is_done(reader, job)]
         self._take_up_changed()  # before its job is closed, because with that `once` may end
         for job in done:
-            self._close_job(job)
+            result = self._engine.close_job(job, time.monotonic())
+            self.outcomes.update(result.outcomes)
+            self.outcomes["failed"] -= result.reasons.get("failed", {}).get(
+                "changed", 0
+            )  # a later batch has them again
             del self._open[job]
             self._counts["closed"] += 1
         if done or not self._indexed or self._coordinator.index_is_due_again:
@@ -81,15 +94,8 @@ class Watching:
         return idle and intake.done() and self._indexed and not self._open and self._filed.empty()
 
     def _take(self, request: Request, shutdown: Shutdown) -> None:
-        job = self._open_job()
-        intake = Intake(
-            self._database,
-            self._config,
-            self._bus,
-            job=job,
-            wake=self._coordinator.wake,
-            defer=self._watcher.defer,
-        )
+        job = self._engine.open_job(request.priority)
+        intake = self._engine.intake(job, defer=self._watcher.defer)
         intake.run(request, self._coordinator.slots["schema"], lambda: shutdown.level > 0)
         if intake.has_news or tasks.first_unfinished(self._database.reader(), job) is not None:
             self._counts["filed"] += 1

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from librarian_cli import capacity
-from librarian_cli.config import Config
 from librarian_cli.discover import Listing, walk
 from librarian_cli.models import Book
 from librarian_cli.plan.estimate import Estimator
 from librarian_cli.plan.looking import Seen, look, other_places, unfinished
 from librarian_cli.plan.rules import Decision, Rules, Wish
+from librarian_cli.settings import Config
 from librarian_cli.stages import planned
 from librarian_cli.store import books
 

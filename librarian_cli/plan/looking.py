@@ -7,9 +7,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 
-from librarian_cli.config import Config
 from librarian_cli.identify import Hashed, identify
 from librarian_cli.models import Candidate
+from librarian_cli.settings import Config
 from librarian_cli.store import books, files, tasks
 from librarian_cli.store.files import Known
 

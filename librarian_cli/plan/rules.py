@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from librarian_cli import readers
-from librarian_cli.config import Config
 from librarian_cli.models import Book
+from librarian_cli.settings import Config
 from librarian_cli.stages import NEEDS, OPTIONAL, STAGES, dependents, fingerprints, ingredients, planned, schema
 from librarian_cli.store import books, files, tasks
 from librarian_cli.store import fingerprints as stored

@@ -7,10 +7,10 @@ import time
 from dataclasses import dataclass
 
 from librarian_cli import capacity
-from librarian_cli.config import Config
 from librarian_cli.embedders import BUILT_IN, EMBEDDERS, open_embedder
 from librarian_cli.embedders.base import signature
 from librarian_cli.errors import LibrarianError
+from librarian_cli.settings import Config
 from librarian_cli.stages import embed
 from librarian_cli.store import books, content, embedders, vectors
 

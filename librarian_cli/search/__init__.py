@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from librarian_cli.config import Config
 from librarian_cli.embedders.query import QueryEmbedder
 from librarian_cli.errors import EmbedderError, EndpointError, UsageError
 from librarian_cli.models import Book, Hit
@@ -27,6 +26,7 @@ from librarian_cli.search.scope import Scope
 from librarian_cli.search.similar import Similar
 from librarian_cli.search.snippets import MATCH_END, MATCH_START
 from librarian_cli.search.syntax import Parsed
+from librarian_cli.settings import Config
 from librarian_cli.store import books, content
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from operator import attrgetter
 
 from librarian_cli import readers
-from librarian_cli.config import Config
+from librarian_cli.settings import Config
 from librarian_cli.stages import audit, chunk, enrich, extract, schema
 from librarian_cli.stages.base import Saved, Stage
 

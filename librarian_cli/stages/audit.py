@@ -10,8 +10,8 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from librarian_cli.config import Config
 from librarian_cli.models import AuditReport, Book
+from librarian_cli.settings import Config
 from librarian_cli.stages.base import Saved, Stage
 from librarian_cli.store import books, content
 from librarian_cli.text import signals

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from librarian_cli.config import Config
 from librarian_cli.models import Book
+from librarian_cli.settings import Config
 
 
 @dataclass(frozen=True, slots=True)

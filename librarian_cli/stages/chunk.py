@@ -6,8 +6,8 @@ Extraction runs it in the same worker where that holds the whole text (`cut`); e
 import sqlite3
 from dataclasses import dataclass
 
-from librarian_cli.config import Config
 from librarian_cli.models import Book, BookHeading, Chunked
+from librarian_cli.settings import Config
 from librarian_cli.stages.base import Saved, Stage
 from librarian_cli.store import content
 

@@ -15,10 +15,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
-from librarian_cli.config import EmbedderSettings
 from librarian_cli.embedders import BUILT_IN, open_embedder
 from librarian_cli.embedders.base import CANARY, Embedder, signature
 from librarian_cli.errors import EmbedderError, EndpointDown
+from librarian_cli.settings import EmbedderSettings
 from librarian_cli.store import books, content, embedders, vectors
 from librarian_cli.store.database import Database
 from librarian_cli.store.vectors import Span

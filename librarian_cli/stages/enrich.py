@@ -4,12 +4,12 @@ A worker reads the text from the library itself: sent through a pipe, every text
 """
 
 import sqlite3
-from contextlib import closing
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
-from librarian_cli.config import Config
 from librarian_cli.models import Book
+from librarian_cli.settings import Config
 from librarian_cli.stages.base import Saved, Stage
 from librarian_cli.store import books, content, enrichment
 from librarian_cli.store.connections import open_read_only
@@ -35,10 +35,15 @@ def run(task: EnrichInput) -> Findings:
     """Find everything in one pass."""
     from librarian_cli.text.enriching.enrichment import enrich  # it needs numpy, which parsers do without
 
-    with closing(open_read_only(task.library)) as connection:
-        text = content.text(connection, task.book_row)
-        chapters = content.chapters(connection, task.book_row)
-    return enrich(text, chapters, task.language)
+    connection = _reader(task.library)
+    chapters = content.chapters(connection, task.book_row)
+    return enrich(content.text(connection, task.book_row), chapters, task.language)
+
+
+@lru_cache(maxsize=1)
+def _reader(library: Path) -> sqlite3.Connection:
+    """A worker's connection, which it keeps: opening one takes ten times as long as reading a small book."""
+    return open_read_only(library)
 
 
 def save(connection: sqlite3.Connection, book: Book, outputs: tuple[Findings, ...], config: Config) -> Saved:

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from librarian_cli import readers
-from librarian_cli.config import Config
 from librarian_cli.models import (
     Book,
     BookHeading,
@@ -22,6 +21,7 @@ from librarian_cli.models import (
     ReadLimits,
     Source,
 )
+from librarian_cli.settings import Config
 from librarian_cli.stages import chunk, schema
 from librarian_cli.stages.base import Saved, Stage
 from librarian_cli.store import books, content

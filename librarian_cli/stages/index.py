@@ -17,7 +17,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from librarian_cli.config import IndexSettings
+from librarian_cli.settings import IndexSettings
 from librarian_cli.store import books, fulltext, vectors
 from librarian_cli.store.connections import open_read_only
 from librarian_cli.store.database import Database

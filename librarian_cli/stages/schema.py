@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 
 from librarian_cli import readers
-from librarian_cli.config import Config
 from librarian_cli.errors import FileChanged
 from librarian_cli.models import Book, Candidate, Confidence, Peek, ReadLimits, SchemaProposal, Source
+from librarian_cli.settings import Config
 from librarian_cli.stages.base import Saved, Stage
 from librarian_cli.store import books, files
 from librarian_cli.text import language

@@ -177,5 +177,7 @@ FROM agents LEFT JOIN books ON books.id = agents.book
 
 
 def _count(connection: sqlite3.Connection, agent_type: str, column: str) -> None:
-    connection.execute("INSERT OR IGNORE INTO agent_totals (type) VALUES (?)", (agent_type,))
-    connection.execute(f"UPDATE agent_totals SET {column} = {column} + 1 WHERE type = ?", (agent_type,))
+    connection.execute(
+        f"INSERT INTO agent_totals (type, {column}) VALUES (?,1) ON CONFLICT DO UPDATE SET {column} = {column} + 1",
+        (agent_type,),
+    )

@@ -8,6 +8,7 @@ import sqlite3
 import zlib
 from typing import Any
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _RAW = -15
 """No header, no checksum: SQLite's pages have as little."""
 # What is stored was made with it: to change a letter is to lose all of that. The commonest stand last.
@@ -33,8 +34,7 @@ _WORDS = (
 def pack(value: object) -> bytes:
     """Put a JSON value into bytes."""
     packer = zlib.compressobj(wbits=_RAW, zdict=_WORDS)
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return packer.compress(text.encode("utf-8", "surrogatepass")) + packer.flush()
+    return packer.compress(_encode(value).encode("utf-8", "surrogatepass")) + packer.flush()
 
 
 def unpack(data: bytes | str) -> Any:

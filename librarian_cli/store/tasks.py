@@ -1,4 +1,4 @@
-"""The durable queue: one row per stage of a book, its state machine, claims and fenced finishes.
+"""The durable queue: one row per stage of a book, its state machine and fenced finishes.
 
                  needs are done             claim                finish
       waiting ------------------> ready ------------> leased --------------> done
@@ -10,17 +10,14 @@
 
 Books of one order group pass the gate one after the other (order_groups.py): only its head becomes ready.
 
-Every change of state goes through `_move`, so TRANSITIONS is the whole truth. A claim adds one to `token`; a finish
-must bring the token of its claim, so a worker that was given up for dead can no longer change anything.
+Every change of state goes through `move`, so TRANSITIONS is the whole truth. A claim (claiming.py) adds one to
+`token`; a finish must bring the token of its claim, so a worker that was given up for dead can no longer change
+anything.
 """
 
-import json
-import math
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
-from types import MappingProxyType
+from collections.abc import Iterable, Mapping, Sequence
 
 from librarian_cli.errors import LibrarianError
 from librarian_cli.models import PRIORITIES, Task
@@ -41,32 +38,6 @@ PRIORITY_BONUS_SECONDS = {"low": 0.0, "medium": 3600.0, "high": 6 * 3600.0, "cri
 
 class LeaseLost(LibrarianError):
     """Another process took this task over; whatever we made of it is void."""
-
-
-_TASK_COLUMNS = ("id", "book_row", "stage", "job", "token", "attempts", "deliveries", "memory_faults", "alone", "cost")
-
-
-@dataclass(frozen=True, slots=True)
-class Want:
-    """A wish for tasks of a stage: at most `count`, and no more once their costs reach `seconds`.
-
-    `queue` is what caps count.
-    """
-
-    stage: str
-    queue: str
-    count: int
-    seconds: float = math.inf
-
-
-@dataclass(frozen=True, slots=True)
-class Caps:
-    """How many books may be under way in each queue and in all, over every process."""
-
-    queues: Mapping[str, int]
-    total: int
-    groups: Mapping[str, int] = field(default_factory=dict)
-    """Concurrency group -> books of it that may be under way at once; those not named take one."""
 
 
 def add(
@@ -107,39 +78,6 @@ def add_library_task(connection: sqlite3.Connection, stage: str, job: int) -> bo
     return True
 
 
-def claim(
-    connection: sqlite3.Connection,
-    owner: str,
-    wants: Sequence[Want],
-    caps: Caps,
-    *,
-    alone: bool = False,
-    between: Mapping[str, Set[int]] = MappingProxyType({}),
-) -> list[Task]:
-    """Lease ready tasks, in the order of the wants and of the queue, within the caps of all processes together.
-
-    `between` are books, by queue, that are between two of its stages: they are under way, and need no room to go on.
-    """
-    busy = _books_under_way(connection)
-    for queue, held in between.items():
-        busy.setdefault(queue, set()).update(held)
-    claimed: list[Task] = []
-    for want in wants:
-        mine = busy.setdefault(want.queue, set())
-        going_on = between.get(want.queue)
-        chosen = _choose(connection, want, caps, alone=alone, among=going_on) if going_on else []
-        room = min(want.count - len(chosen), caps.total - sum(map(len, busy.values())))
-        if want.queue in caps.queues:
-            room = min(room, caps.queues[want.queue] - len(mine))
-        tasks = [_lease(connection, task_id, want.queue, owner) for task_id in chosen]
-        if room > 0:
-            chosen = _choose(connection, replace(want, count=room), caps, alone=alone)
-            tasks += [_lease(connection, task_id, want.queue, owner) for task_id in chosen]
-        mine.update(task.book_row for task in tasks if task.book_row is not None)
-        claimed += tasks
-    return claimed
-
-
 def finish(connection: sqlite3.Connection, task: Task, fingerprint: str, *, seconds: float, cpu_seconds: float) -> None:
     """Mark a leased task done; the caller writes its effects in the same transaction.
 
@@ -155,7 +93,7 @@ def finish(connection: sqlite3.Connection, task: Task, fingerprint: str, *, seco
 def finish_fused(connection: sqlite3.Connection, book_row: int, stage: str, fingerprint: str) -> None:
     """Mark the next stage done, whose work came along with the one before it."""
     ids = _ids(connection, book_row, (stage,), ("waiting",))
-    _move(connection, ids, "waiting", "done")
+    move(connection, ids, "waiting", "done")
     connection.executemany(
         "UPDATE tasks SET fingerprint=?, finished_at=? WHERE id=?", ((fingerprint, time.time(), i) for i in ids)
     )
@@ -193,7 +131,7 @@ def fail(
     )
     if task.book_row is not None:
         ids = _ids(connection, task.book_row, dependents, ("waiting",))
-        _move(connection, ids, "waiting", "cancelled")
+        move(connection, ids, "waiting", "cancelled")
 
 
 def promote(connection: sqlite3.Connection, book_row: int, needs: Mapping[str, tuple[str, ...]]) -> None:
@@ -208,7 +146,7 @@ def promote(connection: sqlite3.Connection, book_row: int, needs: Mapping[str, t
         and all(states.get(other) == "done" for other in first)
         and (stage != order_groups.GATE or not group or order_groups.head(connection, group) == book_row)
     ]
-    _move(connection, _ids(connection, book_row, ready, ("waiting",)), "waiting", "ready")
+    move(connection, _ids(connection, book_row, ready, ("waiting",)), "waiting", "ready")
 
 
 def advance_group(connection: sqlite3.Connection, group: str, needs: Mapping[str, tuple[str, ...]]) -> int | None:
@@ -259,7 +197,7 @@ def cancel(connection: sqlite3.Connection, book_row: int) -> bool:
         ids = [
             row[0] for row in connection.execute("SELECT id FROM tasks WHERE book = ? AND state = ?", (book_row, state))
         ]
-        _move(connection, ids, state, "cancelled")
+        move(connection, ids, state, "cancelled")
         # Whoever runs it finds that its lease is gone.
         connection.executemany("UPDATE tasks SET token=token+1 WHERE id=?", ((task_id,) for task_id in ids))
         found = found or bool(ids)
@@ -385,7 +323,7 @@ def owners(connection: sqlite3.Connection) -> list[str]:
 def take_over(connection: sqlite3.Connection, owner: str) -> int:
     """Make everything ready, uncharged, that a dead owner had leased. Returns: how many tasks."""
     ids = [row[0] for row in connection.execute("SELECT id FROM tasks WHERE state='leased' AND owner=?", (owner,))]
-    _move(connection, ids, "leased", "ready")
+    move(connection, ids, "leased", "ready")
     return len(ids)
 
 
@@ -397,63 +335,9 @@ def state_counts(connection: sqlite3.Connection) -> list[tuple[str, str, int]]:
     return [(row[0], row[1], row[2]) for row in rows]
 
 
-def _choose(
-    connection: sqlite3.Connection, want: Want, caps: Caps, *, alone: bool, among: Set[int] | None = None
-) -> list[int]:
-    """Choose ready tasks, of all books or `among` some: until there are enough or their costs reach the seconds."""
-    busy = _concurrency(connection)
-    full = [group for group, count in busy.items() if count >= caps.groups.get(group, 1)]
-    books = () if among is None else (json.dumps(sorted(among)),)
-    rows = connection.execute(
-        "SELECT id, cost, concurrency_group FROM tasks WHERE state='ready' AND stage=? AND alone=? AND run_at<=?"
-        " AND concurrency_group NOT IN (SELECT value FROM json_each(?))"
-        f"{' AND book IN (SELECT value FROM json_each(?))' if books else ''} ORDER BY order_key, mix LIMIT ?",
-        (want.stage, alone, time.time(), json.dumps(full), *books, want.count),
-    ).fetchall()
-    chosen, seconds = [], 0.0
-    for task_id, cost, group in rows:
-        if seconds >= want.seconds:
-            break
-        if group and busy.get(group, 0) >= caps.groups.get(group, 1):
-            continue
-        if group:
-            busy[group] = busy.get(group, 0) + 1
-        seconds += cost
-        chosen.append(task_id)
-    return chosen
-
-
-def _lease(connection: sqlite3.Connection, task_id: int, queue: str, owner: str) -> Task:
-    _move(connection, [task_id], "ready", "leased")
-    row = connection.execute(
-        "UPDATE tasks SET queue=?, owner=?, token=token+1, deliveries=deliveries+1, started_at=? WHERE id=?"
-        " RETURNING id, book, stage, job, token, attempts, deliveries, memory_faults, alone, cost",
-        (queue, owner, time.time(), task_id),
-    ).fetchone()
-    return Task(**dict(zip(_TASK_COLUMNS, row, strict=True)))
-
-
-def _concurrency(connection: sqlite3.Connection) -> dict[str, int]:
-    """Books under way by concurrency group, in every process."""
-    rows = connection.execute(
-        "SELECT concurrency_group, count(DISTINCT book) FROM tasks"
-        " WHERE state = 'leased' AND concurrency_group <> '' GROUP BY concurrency_group"
-    )
-    return dict(rows.fetchall())
-
-
-def _books_under_way(connection: sqlite3.Connection) -> dict[str, set[int]]:
-    """Books by the queue for which they were claimed, in every process."""
-    found: dict[str, set[int]] = {}
-    rows = connection.execute("SELECT queue, book FROM tasks WHERE state = 'leased' AND book IS NOT NULL")
-    for queue, book in rows:
-        found.setdefault(queue, set()).add(book)
-    return found
-
-
 def _move_leased(connection: sqlite3.Connection, task: Task, state: str) -> None:
     require_lease(connection, task)
-    _move(connection, [task.id], "leased", state)
+    move(connection, [task.id], "leased", state)
 
 
 def _reopen(connection: sqlite3.Connection, ids: Sequence[int], state: str, job: int) -> None:
@@ -461,7 +345,7 @@ def _reopen(connection: sqlite3.Connection, ids: Sequence[int], state: str, job:
         (current,) = connection.execute("SELECT state FROM tasks WHERE id = ?", (task_id,)).fetchone()
         if current in ("leased", state):
             continue
-        _move(connection, [task_id], current, state)
+        move(connection, [task_id], current, state)
         connection.execute(
             "UPDATE tasks SET job=?, token=token+1, attempts=0, memory_faults=0, alone=0, run_at=0, reason='',"
             " detail='' WHERE id=?",
@@ -469,7 +353,8 @@ def _reopen(connection: sqlite3.Connection, ids: Sequence[int], state: str, job:
         )
 
 
-def _move(connection: sqlite3.Connection, ids: Sequence[int], before: str, after: str) -> None:
+def move(connection: sqlite3.Connection, ids: Sequence[int], before: str, after: str) -> None:
+    """Change the state of tasks, those that still have the one before."""
     if after not in TRANSITIONS[before]:
         raise AssertionError(f"no task goes from {before} to {after}")
     for task_id in ids:

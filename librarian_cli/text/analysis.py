@@ -42,6 +42,7 @@ _WORD = re.compile(r"[^\W_]+")
 _CJK = (
     "\u3005-\u3007\u3041-\u312f\u31f0-\u31ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff66-\uff9f\U00020000-\U000323af"
 )
+_CJK_LEADS = (*range(0xE3, 0xEE), 0xEF, 0xF0)
 _CJK_CHARACTER = re.compile(f"[{_CJK}]")
 TOKEN = re.compile(rf"[{_CJK}]|(?:(?![{_CJK}])\w)+")
 """A word, or a CJK character."""
@@ -57,7 +58,15 @@ def choose(text: str, code: str) -> str:
     """Name the analysis that a text in a language (ISO 639-1 or "") needs."""
     if code in _STEMMERS:
         return _stems_name(code)
-    return _CJK_NAME if not text.isascii() and _CJK_CHARACTER.search(text) else AS_IT_STANDS
+    return _CJK_NAME if _may_be_cjk(text) and _CJK_CHARACTER.search(text) else AS_IT_STANDS
+
+
+def _may_be_cjk(text: str) -> bool:
+    """Whether a text holds a byte in UTF-8 with which such a character begins: no pattern is looked up as quickly."""
+    if text.isascii():
+        return False
+    data = text.encode("utf-8", "surrogatepass")
+    return any(lead in data for lead in _CJK_LEADS)
 
 
 def is_known(name: str) -> bool:

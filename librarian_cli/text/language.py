@@ -17,6 +17,7 @@ _MIN_SHARE = 0.05
 SURE = 0.5
 """A text that is as sure of its language overrules what is said of it."""
 _WORD = re.compile(r"[^\W\d_]+")
+_ASCII = re.compile(r"[\x00-\x7f]+")
 
 STOP_WORDS: Mapping[str, frozenset[str]] = {
     code: frozenset(words.split())
@@ -133,8 +134,11 @@ _ENGLISH_TOO = (
 ENGLISH_TOO = frozenset(_ENGLISH_TOO.split())
 """Stop words of other languages that mean something in English (found by counting them in English novels)."""
 
-_SPREAD = Counter(word for words in STOP_WORDS.values() for word in words)
-"""In how many of the languages a word is a stop word."""
+_LANGUAGES = {
+    word: tuple(code for code, words in STOP_WORDS.items() if word in words)
+    for word in frozenset().union(*STOP_WORDS.values())
+}
+"""The languages in which a word is a stop word."""
 _BY_WORDS = {
     "latin": tuple(code for code in STOP_WORDS if code not in ("ru", "uk", "el")),
     "cyrillic": ("ru", "uk"),
@@ -180,15 +184,16 @@ def detect_language(text: str) -> tuple[str, float]:
 
     Returns: the ISO 639-1 code and a confidence from 0 to 1; ("", 0.0) when nothing speaks for any language.
     """
-    sample = _sample(text)
-    weights = _script_weights(sample)
+    words = _WORD.findall(_sample(text).lower())
+    letters = "".join(words)
+    weights = _script_weights(letters)
     total = sum(weights.values())
     if not total:
         return "", 0.0
     script, share = _leading_script(weights, total)
     if script in _BY_WORDS:
-        return _by_words(sample.lower(), _BY_WORDS[script])
-    persian = script == "arabic" and sum(map(sample.count, _PERSIAN)) > 0.01 * weights["arabic"]
+        return _by_words(Counter(words), _BY_WORDS[script])
+    persian = script == "arabic" and sum(map(letters.count, _PERSIAN)) > 0.01 * weights["arabic"]
     return "fa" if persian else _BY_SCRIPT[script], round(share * total / (total + 20), 3)
 
 
@@ -216,9 +221,10 @@ def _sample(text: str) -> str:
     return "\n".join(text[centre - width // 2 : centre + width // 2] for centre in centres)
 
 
-def _script_weights(sample: str) -> Counter[str]:
-    weights: Counter[str] = Counter()
-    for char, count in Counter(sample).items():
+def _script_weights(letters: str) -> Counter[str]:
+    others = _ASCII.sub("", letters)
+    weights = Counter(latin=len(letters) - len(others))
+    for char, count in Counter(others).items():
         if char.isalpha():
             script = _SCRIPT_STARTS[bisect_right(_STARTS, ord(char)) - 1][1]
             if script:
@@ -237,13 +243,17 @@ def _leading_script(weights: Counter[str], total: int) -> tuple[str, float]:
     return script, joined[script] / total
 
 
-def _by_words(sample: str, codes: tuple[str, ...]) -> tuple[str, float]:
-    """Compare the stop words of each language in the sample; a word that many languages share counts less."""
-    words = Counter(_WORD.findall(sample))
-    total = sum(words.values())
-    scores = {code: sum(words[w] / _SPREAD[w] ** 0.5 for w in STOP_WORDS[code] if w in words) for code in codes}
+def _by_words(words: Counter[str], codes: tuple[str, ...]) -> tuple[str, float]:
+    """Compare the stop words of each language among the words; a word that many languages share counts less."""
+    total = words.total()
+    scores = dict.fromkeys(codes, 0.0)
+    for word in words.keys() & _LANGUAGES.keys():
+        spoken = _LANGUAGES[word]
+        for code in spoken:
+            if code in scores:
+                scores[code] += words[word] / len(spoken) ** 0.5
     code, second = sorted(codes, key=scores.__getitem__, reverse=True)[:2]
-    share = sum(words[w] for w in STOP_WORDS[code]) / total
+    share = sum(words[word] for word in STOP_WORDS[code] & words.keys()) / total
     if share < _MIN_SHARE:
         return "", 0.0
     margin = 1 - scores[second] / scores[code]

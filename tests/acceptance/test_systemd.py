@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from librarian_cli import config
+from librarian_cli.settings import Config
 from tests.support.program import LIBRARIAN
 from tests.support.running import Running, wait_until
 from tests.support.trees import write_text
@@ -84,7 +84,7 @@ def test_systemd_finds_no_fault_in_the_units(tmp_path: Path, home: Path) -> None
 
 @pytest.mark.parametrize("name", ["librarian-watch.service", "librarian-ingest.service"])
 def test_a_stop_gives_more_time_than_the_program_takes(name: str) -> None:
-    grace = config.Config().watch.grace_seconds if "watch" in name else config.Config().limits.grace_seconds
+    grace = Config().watch.grace_seconds if "watch" in name else Config().limits.grace_seconds
     service = unit(name)["Service"]
     assert float(service["TimeoutStopSec"]) > grace
     assert service["KillMode"] == "mixed"
@@ -95,7 +95,7 @@ def test_only_the_library_and_the_log_are_writable(home: Path, monkeypatch: pyte
     for name in ("XDG_DATA_HOME", "XDG_STATE_HOME"):
         monkeypatch.delenv(name, raising=False)
     places = unit("librarian-watch.service")["Service"]["ReadWritePaths"].replace("%h", str(home)).split()
-    chosen = config.Config()
+    chosen = Config()
     assert chosen.library_path == Path(places[0])
     assert chosen.log_path.is_relative_to(places[1])
     assert unit("librarian-ingest.service")["Service"]["ReadWritePaths"].replace("%h", str(home)).split() == places[:1]

@@ -7,9 +7,9 @@ from typing import Any
 
 from librarian_cli.models import Task
 from librarian_cli.stages import NEEDS, QUEUE_STAGES, STAGE_BY_NAME, dependents
-from librarian_cli.store import jobs, order_groups, tasks
+from librarian_cli.store import claiming, jobs, order_groups, tasks
+from librarian_cli.store.claiming import Caps, Want
 from librarian_cli.store.connections import open_read_only
-from librarian_cli.store.tasks import Caps, Want
 from tests.support.stored import add_book
 
 NO_CAPS = Caps({}, total=1000)
@@ -32,7 +32,7 @@ def claim(
 ) -> list[Task]:
     """Claim what is ready of these stages."""
     wants = [Want(stage, STAGE_BY_NAME[stage].queue, count) for stage in stages]
-    return tasks.claim(connection, owner, wants, caps)
+    return claiming.claim(connection, owner, wants, caps)
 
 
 def finish(connection: sqlite3.Connection, task: Task) -> None:

@@ -5,8 +5,8 @@ from types import GeneratorType
 from typing import Any
 
 from librarian_cli.capacity import worker_counts
-from librarian_cli.config import Config
 from librarian_cli.pipeline.pools import Call, Pools
+from librarian_cli.settings import Config
 from librarian_cli.store.owners import Worker
 
 

@@ -16,14 +16,14 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "models"),
-    ("events", "config", "config_edit"),
-    ("capacity", "settling", "watch_limits", "endpoint"),
+    ("events", "settings", "config", "config_edit"),
+    ("capacity", "settling", "watch_limits", "endpoint", "hooks"),
     ("text",),
     ("readers", "embedders", "llm", "store", "discover", "watch"),  # these do not import each other
     ("identify", "stages"),
     ("search", "check", "cite", "control", "details", "graph", "insights", "plan", "status", "tagging", "watch_doctor"),
     ("pipeline",),
-    ("app", "progress", "hooks"),
+    ("app", "progress"),
     ("cli", "server"),
 )
 """From the bottom up. A part imports parts of lower layers, and of its own layer where nothing else is said."""

@@ -8,6 +8,7 @@ import pytest
 
 from librarian_cli import config, config_edit
 from librarian_cli.errors import UsageError
+from librarian_cli.settings import Config
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def origin_of(key: str, flags: dict[str, object] | None = None) -> str:
 
 
 def test_without_any_source_the_defaults_hold(file: Path) -> None:
-    assert config.load() == config.Config()
+    assert config.load() == Config()
     assert {setting.origin for setting in config.settings()} == {"default"}
 
 

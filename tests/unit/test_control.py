@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from librarian_cli import control
-from librarian_cli.config import Config
 from librarian_cli.errors import UsageError
 from librarian_cli.models import PRIORITIES, Cost
+from librarian_cli.settings import Config
 from librarian_cli.stages import STAGES, dependents
 from librarian_cli.store import activity, agents, books, content, jobs, pauses, tasks
 from librarian_cli.store.database import Database

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from librarian_cli.config import HookSettings
 from librarian_cli.events import Bus, Event, FileRefused, Notice, RunEnded, StageEnded
 from librarian_cli.hooks import QUEUED, Hooks
+from librarian_cli.settings import HookSettings
 from tests.support.running import wait_until
 
 DRAIN_SECONDS = 30.0

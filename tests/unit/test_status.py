@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 
 from librarian_cli import config, status
-from librarian_cli.config import Config
+from librarian_cli.settings import Config
 from librarian_cli.stages import QUEUES
 from librarian_cli.status import Group, Status
 from librarian_cli.store import activity, books, owners, pauses

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from librarian_cli import watch
-from librarian_cli.config import WatchSettings
 from librarian_cli.models import Candidate
+from librarian_cli.settings import WatchSettings
 from librarian_cli.watch import Batch, Watcher
 from tests.support.running import wait_until
 
@@ -164,6 +164,15 @@ def test_a_file_that_is_waited_for_does_not_begin_anew_with_every_look(tmp_path:
         assert watcher.defer(candidate)
         assert looks < 50
     watcher.close()
+
+
+def test_a_root_that_is_back_at_once_is_looked_at_anew(begin: Begin, tmp_path: Path) -> None:
+    """What was written meanwhile gave no event."""
+    tree, away = tmp_path / "tree", tmp_path / "away"
+    found = begin(notice=lambda _: away.rename(tree))  # told between the look that missed it and the new watch
+    found.wait(lambda: found.batches == [EVERYTHING])
+    tree.rename(away)
+    found.wait(lambda: found.batches.count(EVERYTHING) == 2)
 
 
 def test_a_folder_made_anew_in_the_place_of_a_root_is_watched(begin: Begin, tmp_path: Path) -> None:

@@ -9,15 +9,15 @@ import pytest
 from watchdog.events import FileSystemEvent
 
 from librarian_cli import watch_doctor
-from librarian_cli.config import Config
+from librarian_cli.settings import Config
 from librarian_cli.watch_doctor import Finding
 from tests.support import program
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads what Linux tells")
 EXAMINER = """
 import os, sys
-from librarian_cli import config, watch_doctor
-for found in watch_doctor.examine(os.fsencode(sys.argv[1]), config.Config()):
+from librarian_cli import settings, watch_doctor
+for found in watch_doctor.examine(os.fsencode(sys.argv[1]), settings.Config()):
     print(found.verdict, found.text)
 """
 

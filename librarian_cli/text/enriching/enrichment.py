@@ -18,10 +18,11 @@ from librarian_cli.models import Chapter
 from librarian_cli.text.enriching import entities, keyphrases, relations, summary
 from librarian_cli.text.enriching import sentences as cutting
 from librarian_cli.text.enriching import tokens as reading
+from librarian_cli.text.enriching.arrays import Floats, Ints, Places
 from librarian_cli.text.enriching.findings import ChapterFindings, Findings, Keyphrase, Span
 from librarian_cli.text.enriching.keyphrases import Phrases
 from librarian_cli.text.enriching.sentences import Sentences
-from librarian_cli.text.enriching.tokens import Floats, Ints, Tokens
+from librarian_cli.text.enriching.tokens import Tokens
 
 _DEEPEST = 2
 _MOST_CHAPTERS = 300
@@ -71,7 +72,7 @@ def _titles_apart(tokens: Tokens, chapters: Sequence[Chapter]) -> Tokens:
             goes_on = line and not chapter.title.endswith(line) and line in chapter.title
             ends.append(tokens.text.find("\n", end + 1, chapter.end_char) if goes_on else end)
     gaps = tokens.gaps.copy()
-    gaps[np.searchsorted(tokens.starts, [end for end in ends if end >= 0])] |= reading.PARAGRAPH
+    gaps[np.searchsorted(tokens.starts, np.array([end for end in ends if end >= 0], np.int32))] |= reading.PARAGRAPH
     return replace(tokens, gaps=gaps)
 
 
@@ -85,20 +86,17 @@ def _parts(chapters: Sequence[Chapter]) -> list[tuple[int, Chapter]]:
     return sorted(kept, key=lambda item: (item[1].start_char, item[1].level))
 
 
-def _part_at(parts: Sequence[tuple[int, Chapter]], places: Ints) -> Ints:
-    """The innermost part in which each place stands, as its index; -1 where there is none."""
-    if not parts:
-        return np.full(len(places), -1, np.int64)
+def _part_at(parts: Sequence[tuple[int, Chapter]], places: Places) -> Ints:
+    """The innermost part in which each of ascending places stands, as its index; -1 where there is none."""
     found = np.full(len(places), -1, np.int64)
     for level in range(1, _DEEPEST + 1):
         chosen = [index for index, (_, chapter) in enumerate(parts) if chapter.level == level]
         if not chosen:
             continue
-        starts = np.array([parts[index][1].start_char for index in chosen])
-        ends = np.array([parts[index][1].end_char for index in chosen])
-        at = np.searchsorted(starts, places, "right") - 1
-        inside = (at >= 0) & (places < ends[at])
-        found[inside] = np.array(chosen)[at[inside]]
+        starts = np.searchsorted(places, np.array([parts[index][1].start_char for index in chosen], places.dtype))
+        ends = np.searchsorted(places, np.array([parts[index][1].end_char for index in chosen], places.dtype))
+        for index, start, end, following in zip(chosen, starts, ends, [*starts[1:], len(places)], strict=True):
+            found[start : min(end, following)] = index
     return found
 
 

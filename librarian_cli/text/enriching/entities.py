@@ -15,10 +15,11 @@ import numpy as np
 from librarian_cli.text.enriching import entity_types, spans
 from librarian_cli.text.enriching import sentences as cutting
 from librarian_cli.text.enriching import tokens as reading
+from librarian_cli.text.enriching.arrays import Bools, Ints
 from librarian_cli.text.enriching.entity_types import Evidence
 from librarian_cli.text.enriching.findings import Entity, key_of
 from librarian_cli.text.enriching.sentences import Sentences
-from librarian_cli.text.enriching.tokens import Bools, Ints, Tokens
+from librarian_cli.text.enriching.tokens import Tokens
 from librarian_cli.text.enriching.wordset import word_set
 
 _LEAST_COUNT, _SURE_COUNT = 2, 5

@@ -18,8 +18,10 @@ import numpy as np
 import Stemmer
 
 from librarian_cli.text.enriching import tokens as reading
+from librarian_cli.text.enriching.arrays import Bools, Floats, Ints, distinct
 from librarian_cli.text.enriching.findings import Keyphrase
-from librarian_cli.text.enriching.tokens import Bools, Floats, Ints, Tokens
+from librarian_cli.text.enriching.tokens import Tokens
+from librarian_cli.text.enriching.vocabulary import IDEOGRAPHS
 from librarian_cli.text.enriching.wordset import word_set
 
 _SHORT_TEXT_WORDS = 300
@@ -54,13 +56,30 @@ _EMPTY = word_set(
 class Phrases:
     """Candidates, best first. `spots` are places in the text (first words), `of_spot` the candidate at each."""
 
-    texts: list[str]
+    tokens: Tokens
+    first: Ints
+    """The word at which each first occurs."""
+    sizes: Ints
+    """Of how many words each is."""
     counts: Ints
     weights: Floats
     """What a phrase weighs by its length alone."""
     spots: Ints
     of_spot: Ints
-    language: str
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def text(self, number: int) -> str:
+        """What a phrase says, made when it is asked for: most are never shown."""
+        tokens, first = self.tokens, int(self.first[number])
+        after = first + int(self.sizes[number])
+        words = [tokens.words[i] for i in tokens.ids[first:after].tolist()]
+        for place, end in enumerate(tokens.ends[first : after - 1].tolist()):  # the last one stands by itself
+            words[place] += "’s" if tokens.text[end : end + 2].lower() in ("'s", "’s") else ""
+        spaced = (tokens.gaps[first + 1 : after] & (reading.SPACE | reading.LINE)).tolist()
+        text: str = words[0] + "".join((" " if gap else "") + word for gap, word in zip(spaced, words[1:], strict=True))
+        return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +124,7 @@ def lumpiness(spots: Ints, of_spot: Ints, counts: Ints, words: int) -> Floats:
     Source: Church, Gale 1995 (residual IDF).
     """
     windows = words // _WINDOW_WORDS + 1
-    held = reading.distinct(of_spot * windows + spots // _WINDOW_WORDS) // windows
+    held = distinct(of_spot * windows + spots // _WINDOW_WORDS) // windows
     spread = np.maximum(1, np.bincount(held, minlength=len(counts)))
     lumps: Floats = np.log2(windows / spread) + np.log2(-np.expm1(-counts / windows))
     return np.maximum(0.0, lumps)
@@ -113,14 +132,14 @@ def lumpiness(spots: Ints, of_spot: Ints, counts: Ints, words: int) -> Floats:
 
 def of_book(phrases: Phrases, most: int) -> tuple[Keyphrase, ...]:
     """The best phrases of the whole text."""
-    found = ((phrases.texts[i], int(phrases.counts[i])) for i in range(len(phrases.texts)))
-    return _distinct(found, most, phrases.language)
+    found = ((phrases.text(i), int(phrases.counts[i])) for i in range(len(phrases)))
+    return _distinct(found, most, phrases.tokens.language)
 
 
 def of_chapters(phrases: Phrases, chapter_of_word: Ints, count: int, most: int) -> list[tuple[Keyphrase, ...]]:
     """The phrases that each chapter is about rather than others. `chapter_of_word` is -1 where there is none."""
     chapter = chapter_of_word[phrases.spots]
-    width = max(1, len(phrases.texts))
+    width = max(1, len(phrases))
     cells, counts = np.unique((chapter * width + phrases.of_spot)[chapter >= 0], return_counts=True)
     chapters, found = np.divmod(cells, width)
     spread = np.bincount(found, minlength=width)
@@ -130,8 +149,8 @@ def of_chapters(phrases: Phrases, chapter_of_word: Ints, count: int, most: int) 
     result = []
     for start, end in pairwise(borders):
         chosen = order[start : min(end, start + _LOOKED_AT * most)]
-        named = ((phrases.texts[found[i]], int(counts[i])) for i in chosen if counts[i] > 1 or count == 1)
-        result.append(_distinct(named, most, phrases.language))
+        named = ((phrases.text(found[i]), int(counts[i])) for i in chosen if counts[i] > 1 or count == 1)
+        result.append(_distinct(named, most, phrases.tokens.language))
     return result
 
 
@@ -212,7 +231,14 @@ def _complete(tokens: Tokens, gram: _Grams, unspaced: Bools) -> Bools:
 
 
 def _count(size: int, spots: Ints, keys: Ints) -> _Grams:
-    _, first, of_spot, counts = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
+    """Number the keys of the phrases at some spots. (`np.unique` sorts stably for this, which takes twice the time.)"""
+    order = np.argsort(keys)
+    ordered = keys[order]
+    opens = np.flatnonzero(np.diff(ordered, prepend=ordered[:1] - 1))
+    counts = np.diff(opens, append=len(keys))
+    of_spot = np.empty_like(order)
+    of_spot[order] = np.repeat(np.arange(len(opens)), counts)
+    first = np.minimum.reduceat(order, opens) if len(opens) else opens
     return _Grams(size, spots, of_spot, spots[first], counts)
 
 
@@ -235,25 +261,17 @@ def _best(tokens: Tokens, grams: list[_Grams], parts: list[Floats], unspaced: Bo
     scores = np.concatenate(parts)
     sizes = np.repeat([gram.size for gram in grams], [len(part) for part in parts])
     first = np.concatenate([gram.first for gram in grams])
-    chosen = np.lexsort((first, -scores))[:_CANDIDATES]
-    chosen = chosen[scores[chosen] > 0]
+    scored = np.flatnonzero(scores > 0)
+    chosen = scored[np.lexsort((first[scored], -scores[scored]))[:_CANDIDATES]]
     rank = np.full(len(scores), -1, np.int64)
     rank[chosen] = np.arange(len(chosen))
     offsets = np.cumsum([0, *(len(part) for part in parts)])
     spots = np.concatenate([gram.spots for gram in grams])
     of_spot = np.concatenate([rank[gram.of_spot + offset] for gram, offset in zip(grams, offsets, strict=False)])
     known = of_spot >= 0
-    texts = [_text(tokens, at, size) for at, size in zip(first[chosen].tolist(), sizes[chosen].tolist(), strict=True)]
     counts = np.concatenate([gram.counts for gram in grams])[chosen]
     bonus = np.concatenate([_bonus(gram, unspaced) for gram in grams])[chosen]
-    return Phrases(texts, counts, bonus, spots[known], of_spot[known], tokens.language)
-
-
-def _text(tokens: Tokens, first: int, size: int) -> str:
-    words = [tokens.words[tokens.ids[place]] for place in range(first, first + size)]
-    spaced = [tokens.gaps[place] & (reading.SPACE | reading.LINE) for place in range(first + 1, first + size)]
-    text: str = words[0] + "".join((" " if gap else "") + word for gap, word in zip(spaced, words[1:], strict=True))
-    return text
+    return Phrases(tokens, first[chosen], sizes[chosen], counts, bonus, spots[known], of_spot[known])
 
 
 def _distinct(candidates: Iterable[tuple[str, int]], most: int, language: str) -> tuple[Keyphrase, ...]:
@@ -264,7 +282,7 @@ def _distinct(candidates: Iterable[tuple[str, int]], most: int, language: str) -
     for text, count in candidates:
         stems = _stem(text.split(), language or "en")
         key = " ".join(stems)
-        if key in seen or key in parts or (reading.IDEOGRAPHS.search(key) and any(key in other for other in seen)):
+        if key in seen or key in parts or (IDEOGRAPHS.search(key) and any(key in other for other in seen)):
             continue
         seen.add(key)
         parts.update(stems)

@@ -8,11 +8,10 @@ It says nothing of what the relation is.
 import numpy as np
 
 from librarian_cli.text.enriching import spans
-from librarian_cli.text.enriching import tokens as reading
+from librarian_cli.text.enriching.arrays import Floats, Ints, distinct
 from librarian_cli.text.enriching.entities import Names
-from librarian_cli.text.enriching.findings import Relation, Span
+from librarian_cli.text.enriching.findings import Relation
 from librarian_cli.text.enriching.sentences import Sentences
-from librarian_cli.text.enriching.tokens import Floats, Ints
 
 _LEAST_TOGETHER, _SHORT_TEXT_WINDOWS = 3, 200
 _LEAST_WEIGHT = 3.84
@@ -30,25 +29,27 @@ def find_relations(
         return ()
     kept = names.of_mention < count
     window = np.searchsorted(window_first, names.words[kept], "right") - 1
-    cells = reading.distinct(window * count + names.of_mention[kept])
+    cells = distinct(window * count + names.of_mention[kept])
     windows, entity = np.divmod(cells, count)
     alone = np.bincount(entity, minlength=count).astype(np.float64)
     pairs = _pairs(windows, entity, count)
     least = _LEAST_TOGETHER - (len(window_first) < _SHORT_TEXT_WINDOWS)
     first, second = np.divmod(np.flatnonzero(pairs >= least), count)
     together = pairs[first * count + second].astype(np.float64)
-    weights = _g2(together, alone[first], alone[second], len(reading.distinct(windows)))
+    weights = _g2(together, alone[first], alone[second], len(distinct(windows)))
     apart = [i for i in range(len(first)) if not _same(names, int(first[i]), int(second[i]))]
     sure = np.where(weights > _LEAST_WEIGHT, weights, 0.0)
     ranked = sorted(apart, key=lambda i: (-float(sure[i]), -int(together[i]), i))
     rank = {place: number for number, place in enumerate(ranked)}
     chosen = [i for i in ranked if sure[i] > 0][:most]
     chosen += _of_each(ranked, first, second, set(chosen))
+    sentence_first = np.searchsorted(sentences.first, np.append(window_first, sentences.first[-1]))
+    starts, ends = sentences.starts[sentence_first[:-1]], sentences.ends[sentence_first[1:] - 1]
     found = []
     for place in sorted(chosen, key=rank.__getitem__):
         a, b = int(first[place]), int(second[place])
         shared = np.intersect1d(windows[entity == a], windows[entity == b], assume_unique=True)[:passages]
-        places = spans.pack(_span(int(number), window_first, sentences) for number in shared)
+        places = spans.pack(zip(starts[shared].tolist(), ends[shared].tolist(), strict=True))
         found.append(Relation(a, b, int(together[place]), round(float(sure[place]), 1), places))
     return tuple(found)
 
@@ -95,10 +96,3 @@ def _g2(together: Floats, first: Floats, second: Floats, total: int) -> Floats:
     found += part(first - together, first - expected) + part(second - together, second - expected)
     weights: Floats = np.where(together > expected, 2 * found, 0.0)
     return weights
-
-
-def _span(window: int, window_first: Ints, sentences: Sentences) -> Span:
-    begin = int(np.searchsorted(sentences.first, window_first[window]))
-    after = window_first[window + 1] if window + 1 < len(window_first) else sentences.first[-1]
-    end = int(np.searchsorted(sentences.first, after))
-    return int(sentences.starts[begin]), int(sentences.ends[end - 1])

@@ -11,14 +11,16 @@ Sources: Radev et al. 2004 (centroid); Carbonell, Goldstein 1998 (maximal margin
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from itertools import pairwise
 
 import numpy as np
 
 from librarian_cli.text.enriching import tokens as reading
+from librarian_cli.text.enriching.arrays import Bools, Floats, Ints, distinct
 from librarian_cli.text.enriching.findings import Span
 from librarian_cli.text.enriching.sentences import Sentences
-from librarian_cli.text.enriching.tokens import Bools, Floats, Ints, Tokens
+from librarian_cli.text.enriching.tokens import Tokens
 from librarian_cli.text.enriching.wordset import word_set
 
 _LEAST_CHARS, _MOST_CHARS = 40, 600
@@ -58,7 +60,7 @@ def vectors(tokens: Tokens, sentences: Sentences) -> Vectors:
     """Weigh the words of each sentence by their rarity among sentences. A word counts once a sentence."""
     count, width = len(sentences.starts), max(1, len(tokens.words))
     chosen = np.flatnonzero((tokens.is_word & ~tokens.is_stop)[tokens.ids])
-    cells = reading.distinct(sentences.of_word[chosen] * width + tokens.ids[chosen])
+    cells = distinct(sentences.of_word[chosen] * width + tokens.ids[chosen])
     of_cell, words = np.divmod(cells, width)
     spread = np.bincount(words, minlength=width)
     weights = np.log((count + 1) / (spread[words] + 0.5))
@@ -91,19 +93,26 @@ def candidates(scores: Floats, group_of_sentence: Ints, groups: int, most: int =
 
 
 def choose(found: Vectors, scores: Floats, among: Sequence[int], most: int) -> list[int]:
-    """Choose sentences that score high and do not repeat each other, best first."""
-    cells = {number: _cells(found, number) for number in among}
-    left = list(among)
+    """Choose sentences that score high and do not repeat each other, best first.
+
+    One is compared with those chosen only when it would be the next: what repeats one can but lose by it.
+    """
+    cells = cache(partial(_cells, found))
     chosen: list[int] = []
     repeated = dict.fromkeys(among, 0.0)
-    while left and len(chosen) < most:
-        best = max(left, key=lambda n: _RELEVANCE * float(scores[n]) - (1 - _RELEVANCE) * repeated[n])
-        left.remove(best)
-        if repeated[best] > _SAME:
+    compared = dict.fromkeys(among, 0)
+    worth = {number: _RELEVANCE * float(scores[number]) for number in among}
+    while worth and len(chosen) < most:
+        best = max(worth, key=worth.__getitem__)
+        if compared[best] < len(chosen):
+            other = chosen[compared[best]]
+            compared[best] += 1
+            repeated[best] = max(repeated[best], _similarity(cells(other), cells(best)))
+            worth[best] = _RELEVANCE * float(scores[best]) - (1 - _RELEVANCE) * repeated[best]
             continue
-        chosen.append(best)
-        for number in left:
-            repeated[number] = max(repeated[number], _similarity(cells[best], cells[number]))
+        del worth[best]
+        if repeated[best] <= _SAME:
+            chosen.append(best)
     return chosen
 
 

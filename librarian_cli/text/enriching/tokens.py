@@ -9,24 +9,29 @@ of its own.
 Positions are in characters of the text. Needs numpy: import it where the work is done, not before.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from librarian_cli.text import language as languages
-from librarian_cli.text.enriching.wordset import word_set
+from librarian_cli.text.enriching import asides, vocabulary
+from librarian_cli.text.enriching.arrays import Bools, Ints, Keys, Marks, Places
+from librarian_cli.text.enriching.vocabulary import IDEOGRAPHS
 
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float64]
+_Classes = npt.NDArray[np.uint8]
+_Codes = npt.NDArray[np.unsignedinteger[Any]]
 
 # What may stand between a word and the one before it.
 END, PARAGRAPH, OPEN, CLOSE, STRAIGHT, ITALIC, MARK, LINE, SPACE = (1 << bit for bit in range(9))
 
-_BLOCK_CHARS = 1 << 20
+_BLOCK_CHARS = 1 << 17
+"""What is made of so many stays in a processor's cache."""
+_LOOKED_BACK = 1 << 12
+"""Longer words, and longer rows of marks, are none that anyone reads: they may be cut."""
 _SPACE, _LOWER, _UPPER, _DIGIT, _IDEOGRAPH = range(5)
 _INNER, _END, _OPEN, _CLOSE, _STRAIGHT, _ITALIC, _BULLET, _OTHER, _LINE = range(5, 14)
 _SPECIAL = {
@@ -34,19 +39,11 @@ _SPECIAL = {
     **dict.fromkeys(".!?…。！？", _END), **dict.fromkeys("“«„‘「『", _OPEN), **dict.fromkeys("”»」』", _CLOSE),
     '"': _STRAIGHT, "_": _ITALIC, "*": _ITALIC, **dict.fromkeys("•◦▪●‣–+", _BULLET),
 }  # fmt: skip
-_BITS = {
-    _END: END | MARK, _OPEN: OPEN | MARK, _CLOSE: CLOSE | MARK, _STRAIGHT: STRAIGHT | MARK, _ITALIC: ITALIC,
-    _BULLET: MARK, _OTHER: MARK, _INNER: MARK, _LINE: LINE,
-}  # fmt: skip
-IDEOGRAPHS = re.compile("[\u3040-\u309f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
-_GRAMMAR = re.compile(
-    "[\u3040-\u309f的了是在和与與及或也就都而着著这這那之其我你他她它们們很吧吗嗎呢啊么麼把被从從个個到请請等]"
-)
-"""Hiragana, and characters that Chinese builds its sentences with."""
-_COMMON_SHARE, _COMMON_CHARS, _ENOUGH_WORDS = 0.004, 4, 1000
-_MAKERS = word_set("gutenberg gutenberg-tm gutenberg™ ebook ebooks e-book e-books uncopyright pglaf")
-_ASIDE_WORDS, _ASIDE_GAP, _HEAD_WORDS, _TAIL_WORDS = 150, 3, 600, 4000
-_LONGEST_WORD = 40
+_BITS = np.zeros(_LINE + 1, np.uint16)
+_BITS[_INNER:] = (
+    MARK, END | MARK, OPEN | MARK, CLOSE | MARK, STRAIGHT | MARK, ITALIC, MARK, MARK, LINE,
+)  # fmt: skip
+"""By class of a mark, what it makes of the gap in which it stands."""
 _MAX_HASHED = 64
 _WEIGHTS = np.random.default_rng(1).integers(1, 1 << 63, _MAX_HASHED, dtype=np.uint64) | np.uint64(1)
 
@@ -60,10 +57,10 @@ class Tokens:
 
     text: str
     language: str
-    starts: Ints
-    ends: Ints
+    starts: Places
+    ends: Places
     ids: Ints
-    gaps: Ints
+    gaps: Marks
     words: list[str]
     index: Mapping[str, int]
     """Each of the words with its id."""
@@ -96,88 +93,147 @@ class Tokens:
 
 def read(text: str, language: str = "") -> Tokens:
     """Split a text. `language` is an ISO 639-1 code; unknown ones are taken for English."""
-    blocks = [_read_block(text[start:end], start) for start, end in _blocks(text)]
-    starts, ends, keys, upper, shouted = (np.concatenate(part) for part in zip(*(b[:5] for b in blocks), strict=True))
-    gaps = np.zeros(len(starts) + 1, np.int64)
-    place = 0
-    for block in blocks:
-        count = len(block[0])
-        gaps[place : place + count + 1] |= block[5]
-        place += count
-    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    blocks: list[_Block] = []
+    numbers, first = vocabulary.number(_read_blocks(text, blocks))
+    starts = np.concatenate([block.starts for block in blocks])
+    ends = np.concatenate([block.ends for block in blocks])
     spans = zip(starts[first].tolist(), ends[first].tolist(), strict=True)
-    index, ids, owned = _vocabulary([text[a:b] for a, b in spans])
-    words, ids = list(index), ids[inverse]
-    small, number, ideograph = _heads(words)
-    ends -= 2 * owned[inverse]
-    stops = languages.STOP_WORDS["en"] | (languages.STOP_WORDS.get(language or "en") or _commonest(ids, words))
+    index, ids, owned = vocabulary.merge(text[a:b] for a, b in spans)
+    words, ids = list(index), ids[numbers]
+    np.subtract(ends, 2, out=ends, where=owned[numbers])
+    known = languages.STOP_WORDS.get(language or "en") or vocabulary.commonest(ids, words)
+    small, figure, ideograph = vocabulary.heads(words)
     return Tokens(
-        text, language, starts, ends, ids, gaps, words, index, upper, shouted,
-        is_word=np.array([_is_word(word) for word in words], bool),
-        is_stop=np.array([_is_stop(word, stops) for word in words], bool),
-        is_small=small, is_number=number, is_ideograph=ideograph,
-        is_aside=_asides(ids, index),
+        text, language, starts, ends, ids, _joined_gaps(blocks), words, index,
+        upper=np.concatenate([block.upper for block in blocks]),
+        shouted=np.concatenate([block.shouted for block in blocks]),
+        is_word=vocabulary.proper(words),
+        is_stop=vocabulary.stops(words, languages.STOP_WORDS["en"] | known),
+        is_small=small, is_number=figure, is_ideograph=ideograph,
+        is_aside=asides.find(ids, index),
     )  # fmt: skip
 
 
-def distinct(values: Ints) -> Ints:
-    """The values that occur, ascending. (`np.unique` hashes first, which costs several times as much.)"""
-    found = np.sort(values)
-    once: Ints = found[np.flatnonzero(np.diff(found, prepend=found[:1] - 1))]
-    return once
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """The words of a part of a text."""
+
+    starts: Places
+    ends: Places
+    upper: Bools
+    shouted: Bools
+    gaps: Marks
+
+
+def _read_blocks(text: str, blocks: list[_Block]) -> Iterator[Keys]:
+    """Read a text, a block at a time. Yields: keys that tell words from each other, whatever their capitals."""
+    for start, end in _blocks(text):
+        block, keys = _read_block(text[start:end], start)
+        blocks.append(block)
+        yield keys
 
 
 def _blocks(text: str) -> Iterator[tuple[int, int]]:
-    """Cut at white space, so that no word is cut."""
+    """Cut after a word, so that neither a word is cut nor what stands between two of them."""
     start = 0
     while len(text) - start > _BLOCK_CHARS:
-        end = max(text.rfind(" ", start, start + _BLOCK_CHARS), text.rfind("\n", start, start + _BLOCK_CHARS))
-        while end > start and text[end - 1].isspace():  # what stands between two words is not cut either
-            end -= 1
-        end = end if end > start else start + _BLOCK_CHARS
+        latest = start + _BLOCK_CHARS
+        places = range(latest, latest - min(_BLOCK_CHARS, _LOOKED_BACK), -1)
+        end = next((place for place in places if _ends_word(text, place)), latest)
         yield start, end
         start = end
     yield start, len(text)
 
 
-def _read_block(text: str, offset: int) -> tuple[Ints, Ints, npt.NDArray[np.uint64], Bools, Bools, Ints]:
-    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-    alphabet = set(text)
-    size = max(map(ord, alphabet), default=0) + 1
-    class_of, lower_of = np.zeros(size, np.uint8), np.zeros(size, np.uint64)
-    for char in alphabet:
-        class_of[ord(char)] = _class(char)
-        lower = char.lower()
-        lower_of[ord(char)] = ord("'") if char == "’" else ord(lower) if len(lower) == 1 else ord(char)
-    classes = class_of[codes]
+def _ends_word(text: str, place: int) -> bool:
+    return text[place - 1].isalnum() and bool(text[place].isspace() or IDEOGRAPHS.match(text[place]))
+
+
+def _read_block(text: str, offset: int) -> tuple[_Block, Keys]:
+    classes, lowered = _characters(text)
     starts, ends, inside = _words(classes)
-    if not len(starts):
-        none = np.zeros(0, np.int64)
-        return (
-            none,
-            none,
-            none.astype(np.uint64),
-            none.astype(bool),
-            none.astype(bool),
-            _gaps(classes, inside, starts, starts),
-        )
     lengths = ends - starts
-    places = np.flatnonzero(inside)
-    begin = np.cumsum(lengths) - lengths
-    within = np.minimum(np.arange(len(places)) - np.repeat(begin, lengths), _MAX_HASHED - 1)
-    letters = codes[places]
-    keys = np.add.reduceat(lower_of[letters] * _WEIGHTS[within], begin)
-    capitals = np.add.reduceat((classes[places] == _UPPER).astype(np.int64), begin)
-    small = np.add.reduceat((classes[places] == _LOWER).astype(np.int64), begin)
-    upper = classes[starts] == _UPPER
-    return (
-        starts + offset,
-        ends + offset,
-        keys,
-        upper,
-        (capitals > 1) & (small == 0),
+    block = _Block(
+        (starts + offset).astype(np.int32),
+        (ends + offset).astype(np.int32),
+        classes[starts] == _UPPER,
+        _shouted(classes, starts, lengths),
         _gaps(classes, inside, starts, lengths),
     )
+    return block, _keys(lowered, starts, lengths)
+
+
+def _joined_gaps(blocks: Sequence[_Block]) -> Marks:
+    """What stands between two blocks is the end of one and the beginning of the other."""
+    gaps = np.zeros(sum(len(block.starts) for block in blocks) + 1, np.uint16)
+    place = 0
+    for block in blocks:
+        gaps[place : place + len(block.gaps)] |= block.gaps
+        place += len(block.starts)
+    return gaps
+
+
+def _characters(text: str) -> tuple[_Classes, _Codes]:
+    """The class of each character, and its code in lower case."""
+    narrow = text.encode("latin-1", "replace")
+    class_of, lower_of = _latin()
+    classes = np.frombuffer(bytearray(narrow.translate(class_of)), np.uint8)
+    lowered = np.frombuffer(narrow.translate(lower_of), np.uint8)
+    if text.isascii():
+        return classes, lowered
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    others = np.flatnonzero(codes > 0xFF)
+    found, inverse = np.unique(codes[others], return_inverse=True)
+    known = np.array([_known(code) for code in found.tolist()], np.uint32).reshape(-1, 2)[inverse]
+    wide = lowered.astype(np.uint32)
+    classes[others], wide[others] = known[:, 0], known[:, 1]
+    return classes, wide
+
+
+@cache
+def _latin() -> tuple[bytes, bytes]:
+    """The classes of the first 256 characters, and their codes in lower case, which are among them."""
+    classes, lowered = zip(*map(_known, range(0x100)), strict=True)
+    return bytes(classes), bytes(lowered)
+
+
+@lru_cache(maxsize=1 << 14)
+def _known(code: int) -> tuple[int, int]:
+    char = chr(code)
+    lower = "'" if char == "’" else char.lower()
+    return _class(char), ord(lower) if len(lower) == 1 else code
+
+
+def _keys(lowered: _Codes, starts: Ints, lengths: Ints) -> Keys:
+    """A number for each word, but 0: the sum of its characters, each times the weight of its place."""
+    hashed = np.minimum(lengths, _MAX_HASHED).astype(np.uint8)
+    order = np.argsort(_MAX_HASHED - hashed, kind="stable")  # the first so many have a character at a place
+    ordered = starts[order]
+    sums = np.zeros(len(starts), np.uint64)
+    longer = len(starts) - np.cumsum(np.bincount(hashed, minlength=1))
+    for place, count in enumerate(longer[:-1].tolist()):
+        sums[:count] += lowered[ordered[:count] + place] * _WEIGHTS[place]
+    keys = np.empty_like(sums)
+    keys[order] = sums
+    for number in np.flatnonzero(lengths > _MAX_HASHED).tolist():
+        rest = lowered[starts[number] + _MAX_HASHED : starts[number] + lengths[number]]
+        keys[number : number + 1] += rest.sum(dtype=np.uint64, keepdims=True) * _WEIGHTS[-1:]
+    keys[keys == 0] = 1
+    return keys
+
+
+def _shouted(classes: _Classes, starts: Ints, lengths: Ints) -> Bools:
+    """Which words have no small letter and two capitals at least."""
+    shouted: Bools = (lengths > 1) & (classes[starts] != _LOWER) & (classes[starts + lengths - 1] != _LOWER)
+    left = np.flatnonzero(shouted)
+    if len(left):
+        begin = np.cumsum(lengths[left]) - lengths[left]
+        places = np.repeat(starts[left] - begin, lengths[left])
+        letters = classes[places + np.arange(len(places))]
+        capitals = np.add.reduceat((letters == _UPPER).astype(np.int64), begin)
+        small = np.add.reduceat((letters == _LOWER).astype(np.int64), begin)
+        shouted[left] = (capitals > 1) & (small == 0)
+    return shouted
 
 
 def _class(char: str) -> int:
@@ -194,7 +250,7 @@ def _class(char: str) -> int:
     return _OTHER
 
 
-def _words(classes: npt.NDArray[np.uint8]) -> tuple[Ints, Ints, Bools]:
+def _words(classes: _Classes) -> tuple[Ints, Ints, Bools]:
     """Edges of words, and which characters lie inside them."""
     inside = (classes >= _LOWER) & (classes <= _IDEOGRAPH)
     padded = np.zeros(len(classes) + 2, bool)
@@ -208,14 +264,15 @@ def _words(classes: npt.NDArray[np.uint8]) -> tuple[Ints, Ints, Bools]:
     return np.flatnonzero(first), np.flatnonzero(last) + 1, inside
 
 
-def _gaps(classes: npt.NDArray[np.uint8], inside: Bools, starts: Ints, lengths: Ints) -> Ints:
+def _gaps(classes: _Classes, inside: Bools, starts: Ints, lengths: Ints) -> Marks:
     """What stands before each word, and after the last."""
-    gaps = np.zeros(len(starts) + 1, np.int64)
+    gaps = np.zeros(len(starts) + 1, np.uint16)
     marks = np.flatnonzero((classes >= _INNER) & ~inside)
     before = np.searchsorted(starts, marks)
     kinds = classes[marks]
-    for kind, bits in _BITS.items():
-        gaps[before[kinds == kind]] |= bits
+    if len(marks):
+        opens = np.flatnonzero(np.diff(before, prepend=-1))
+        gaps[before[opens]] = np.bitwise_or.reduceat(_BITS[kinds], opens)
     lines = np.bincount(before[kinds == _LINE], minlength=len(gaps))
     gaps[lines > 1] |= PARAGRAPH
     # A mark of its own at the beginning of a line is an item of a list.
@@ -227,65 +284,3 @@ def _gaps(classes: npt.NDArray[np.uint8], inside: Bools, starts: Ints, lengths: 
         wide = starts - np.append(0, (starts + lengths)[:-1]) > 1
         gaps[:-1][(wide | (before_word == _SPACE) | (before_word == _LINE)) & (starts > 0)] |= SPACE
     return gaps
-
-
-def _vocabulary(shown: list[str]) -> tuple[dict[str, int], Ints, Ints]:
-    """Lower case without possessives. Returns: the words, the id of each one shown, and whether it had a possessive."""
-    numbers: dict[str, int] = {}
-    ids, owned = [], []
-    for word in shown:
-        small = word.lower().replace("’", "'")
-        possessive = small.endswith("'s") and len(small) > 3
-        small = small[:-2] if possessive else small
-        ids.append(numbers.setdefault(small, len(numbers)))
-        owned.append(possessive)
-    return numbers, np.array(ids, np.int64), np.array(owned, np.int64)
-
-
-def _heads(words: list[str]) -> tuple[Bools, Bools, Bools]:
-    """Of each word, whether its first character is small where it could be a capital, a figure, an ideograph."""
-    codes = np.frombuffer("".join([word[0] for word in words]).encode("utf-32-le", "surrogatepass"), np.uint32)
-    heads, inverse = np.unique(codes, return_inverse=True)
-    chars = [chr(code) for code in heads.tolist()]
-    small = np.array([char.upper() != char for char in chars], bool)
-    number = np.array([char.isdigit() for char in chars], bool)
-    ideograph = np.array([bool(IDEOGRAPHS.match(char)) for char in chars], bool)
-    return small[inverse], number[inverse], ideograph[inverse]
-
-
-def _is_stop(word: str, stops: frozenset[str]) -> bool:
-    if word in stops:
-        return True
-    return ("'" in word and word.partition("'")[0] in stops) or (len(word) == 1 and bool(_GRAMMAR.match(word)))
-
-
-def _commonest(ids: Ints, words: list[str]) -> frozenset[str]:
-    """What serves as stop words in a language of which none are known."""
-    if len(ids) < _ENOUGH_WORDS:
-        return frozenset()
-    often = np.flatnonzero(np.bincount(ids, minlength=len(words)) > max(3, _COMMON_SHARE * len(ids)))
-    return frozenset(words[number] for number in often.tolist() if len(words[number]) <= _COMMON_CHARS)
-
-
-def _asides(ids: Ints, index: Mapping[str, int]) -> Bools:
-    """Blocks at the beginning and the end that speak of e-books more than once, and what lies between two of them."""
-    count = len(ids)
-    telling = np.isin(ids, [index[word] for word in _MAKERS if word in index])
-    block = np.arange(count) // _ASIDE_WORDS
-    told = np.bincount(block[telling], minlength=count // _ASIDE_WORDS + 1) > 1
-    head = max(_HEAD_WORDS, count // 20) // _ASIDE_WORDS
-    tail = (count - max(_TAIL_WORDS, count // 10)) // _ASIDE_WORDS
-    told[head : max(head, tail)] = False
-    marked = np.flatnonzero(told)
-    for before, after in zip(marked.tolist(), marked[1:].tolist(), strict=False):
-        told[before:after] |= after - before <= _ASIDE_GAP
-    found: Bools = told[block]
-    return found
-
-
-def _is_word(word: str) -> bool:
-    if len(word) > _LONGEST_WORD:
-        return False
-    if word.isalpha() and len(word) > 1:  # nearly all
-        return True
-    return (len(word) > 1 and word[0].isalpha() and not any(map(str.isdigit, word))) or bool(IDEOGRAPHS.match(word))

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -197,8 +198,10 @@ def test_events_that_overflow_lose_no_file(watched: Watched) -> None:
     with limit("max_queued_events", 16):
         running = watched.begin()
         names = [f"{number:03}.txt" for number in range(300)]
+        running.signal(signal.SIGSTOP)  # it reads no event meanwhile
         for name in names:
             (watched.tree / name).write_text(f"The letter of {name} lies in the harbour office.\n")
+        running.signal(signal.SIGCONT)
         watched.wait(lambda: set(watched.outcomes()) == set(names))
         watched.wait(lambda: "lost events" in running.err)
 
@@ -212,7 +215,8 @@ def test_a_library_in_the_watched_folder_does_not_keep_its_own_watch_busy(tmp_pa
     watched.wait_for_all({"a.txt": "ok"})
     watched.wait(lambda: rows(watched.library, "SELECT count(*) FROM jobs WHERE finished_at IS NOT NULL") == [(1,)])
     logged = "SELECT seq FROM sqlite_sequence WHERE name = 'activity'"  # counts what was taken back as well
-    watched.wait(lambda: rows(watched.library, "SELECT count(*) FROM vectors") == [(1,)])
+    indexed = "SELECT count(*) FROM activity WHERE action = 'stage.completed' AND target = 'library'"
+    watched.wait(lambda: rows(watched.library, indexed) == [(1,)])
     before = rows(watched.library, logged)
     stays(lambda: rows(watched.library, logged) == before, LATER_SECONDS)
 

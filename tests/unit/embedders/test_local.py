@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from librarian_cli import embedders
-from librarian_cli.config import EmbedderSettings
 from librarian_cli.embedders.base import signature
 from librarian_cli.errors import EmbedderError, UsageError
+from librarian_cli.settings import EmbedderSettings
 from tests.support.static_model import WORDS, make_model
 
 never = threading.Event()

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from librarian_cli.config import EmbedderSettings
 from librarian_cli.embedders import open_embedder
 from librarian_cli.embedders.base import Embedder
 from librarian_cli.endpoint import client
 from librarian_cli.errors import EndpointDown, EndpointError, UsageError
+from librarian_cli.settings import EmbedderSettings
 from tests.support.model_server import DIMENSIONS, ModelServer, serving, vector_of
 
 pytestmark = pytest.mark.usefixtures("brief_waits")

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from librarian_cli.config import EndpointSettings
 from librarian_cli.endpoint import address
 from librarian_cli.errors import UsageError
+from librarian_cli.settings import EndpointSettings
 
 
 def resolve(url: str, environment: Mapping[str, str] = MappingProxyType({}), **settings: Any) -> address.Address:

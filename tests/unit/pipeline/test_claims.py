@@ -11,7 +11,7 @@ from librarian_cli.models import Cost, Task
 from librarian_cli.pipeline import claims
 from librarian_cli.stages import STAGE_BY_NAME
 from librarian_cli.store import activity, agents, pauses, tasks
-from librarian_cli.store.tasks import Caps, Want
+from librarian_cli.store.claiming import Caps, Want
 from tests.support import filed
 
 SLOTS = {"schema": 2, "extract": 2, "chunk": 2, "enrich": 2, "audit": 2, "index": 1}

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from librarian_cli import discover
-from librarian_cli.config import Config, EnrichSettings, Stages
 from librarian_cli.discover import Selection
 from librarian_cli.events import Bus, Event, FilesFound, StagePlanned
 from librarian_cli.identify import identify
 from librarian_cli.models import Candidate, ReadLimits
 from librarian_cli.pipeline.intake import Intake, Request
+from librarian_cli.settings import Config, EnrichSettings, Stages
 from librarian_cli.stages import STAGES, fingerprints
 from librarian_cli.store import books, files, jobs, tags, tasks
 from librarian_cli.store.database import Database

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from librarian_cli import errors
-from librarian_cli.config import StageSettings
 from librarian_cli.models import Task
 from librarian_cli.pipeline import retry
+from librarian_cli.settings import StageSettings
 
 FRESH = Task(1, 1, "extract", 1, 1, attempts=0, deliveries=1, memory_faults=0, alone=False, cost=1.0)
 

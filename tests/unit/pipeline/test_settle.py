@@ -4,13 +4,14 @@ import sqlite3
 
 import pytest
 
-from librarian_cli.config import Config
 from librarian_cli.models import AuditReport, Chunked, Confidence, Cost, PageText, Part, SchemaProposal, Task
 from librarian_cli.pipeline import settle
 from librarian_cli.pipeline.retry import Decision
+from librarian_cli.settings import Config
 from librarian_cli.stages import NEEDS, Saved
-from librarian_cli.store import books, content, files, jobs, tasks
-from librarian_cli.store.tasks import Caps, LeaseLost, Want
+from librarian_cli.store import books, claiming, content, files, jobs, tasks
+from librarian_cli.store.claiming import Caps, Want
+from librarian_cli.store.tasks import LeaseLost
 from librarian_cli.text.enriching.findings import Findings, Keyphrase
 from tests.support.stored import add_book, candidate
 
@@ -45,7 +46,7 @@ def row(connection: sqlite3.Connection, job: int) -> int:
 
 
 def claim(connection: sqlite3.Connection, stage: str) -> Task:
-    (task,) = tasks.claim(connection, "me", [Want(stage, stage, 1)], Caps({}, 10))
+    (task,) = claiming.claim(connection, "me", [Want(stage, stage, 1)], Caps({}, 10))
     return task
 
 

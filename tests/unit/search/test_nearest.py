@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from librarian_cli.config import Config
 from librarian_cli.embedders import lsa
 from librarian_cli.embedders.query import QueryEmbedder
 from librarian_cli.search import nearest
+from librarian_cli.settings import Config
 from librarian_cli.store import content, vectors
 from librarian_cli.store.connections import open_read_only
 from tests.support.stored import add_book, make_library, save_text

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from librarian_cli.config import Config
 from librarian_cli.errors import UsageError
 from librarian_cli.models import Chapter, Page
 from librarian_cli.search import MATCH_START, MODES, Query, Searcher, fuse, syntax, words
+from librarian_cli.settings import Config
 from librarian_cli.store import books, content, jobs, tags
 from librarian_cli.store.connections import open_read_only
 from tests.support.stored import add_book, make_library, save_text, sha256_of

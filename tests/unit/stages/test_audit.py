@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from librarian_cli.config import Config
 from librarian_cli.models import AuditReport, Chapter, Page
+from librarian_cli.settings import Config
 from librarian_cli.stages import audit
 from librarian_cli.store import books
 from tests.support import stored

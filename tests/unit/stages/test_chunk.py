@@ -4,8 +4,8 @@ import sqlite3
 
 import pytest
 
-from librarian_cli.config import ChunkSettings, Config, Stages
 from librarian_cli.models import BookHeading, Extract
+from librarian_cli.settings import ChunkSettings, Config, Stages
 from librarian_cli.stages import chunk, fingerprints, ingredients
 from librarian_cli.store import books, content, fulltext
 from tests.support.stored import add_book

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from librarian_cli.config import Config
 from librarian_cli.models import Chapter
+from librarian_cli.settings import Config
 from librarian_cli.stages import enrich
 from librarian_cli.store import books, content, enrichment
 from librarian_cli.text.enriching import spans

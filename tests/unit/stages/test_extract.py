@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from librarian_cli.config import Config
 from librarian_cli.models import BookHeading, Chunked, Heading, Page, PageMark, PageText, Part
+from librarian_cli.settings import Config
 from librarian_cli.stages import Saved, extract
 from librarian_cli.store import books, content
 from tests.support.stored import add_book

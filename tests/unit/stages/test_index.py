@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from librarian_cli.config import EmbedderSettings, IndexSettings
 from librarian_cli.embedders import codes, lsa
+from librarian_cli.settings import EmbedderSettings, IndexSettings
 from librarian_cli.stages import embed, index
 from librarian_cli.store import content, vectors
 from librarian_cli.store.database import Database

@@ -4,9 +4,9 @@ import sqlite3
 
 import pytest
 
-from librarian_cli.config import Config
 from librarian_cli.errors import FileChanged
 from librarian_cli.models import Confidence, Peek, SchemaProposal
+from librarian_cli.settings import Config
 from librarian_cli.stages import schema
 from librarian_cli.store import books, files, jobs
 from tests.support.stored import add_book, candidate

@@ -6,7 +6,7 @@ import pytest
 
 from librarian_cli.stages import NEEDS, QUEUE_STAGES, dependents
 from librarian_cli.store import books, order_groups, tasks
-from librarian_cli.store.tasks import Caps
+from librarian_cli.store.claiming import Caps
 from tests.support.filed import claim, fail, file_book, finish, pass_stage, states
 
 

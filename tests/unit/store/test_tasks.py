@@ -8,8 +8,9 @@ from itertools import product
 import pytest
 
 from librarian_cli.models import Task
-from librarian_cli.store import books, files, jobs, tasks
-from librarian_cli.store.tasks import TRANSITIONS, Caps, LeaseLost, Want
+from librarian_cli.store import books, claiming, files, jobs, tasks
+from librarian_cli.store.claiming import Caps, Want
+from librarian_cli.store.tasks import TRANSITIONS, LeaseLost
 from tests.support.stored import ROOT, add_book, candidate
 
 NEEDS = {"schema": (), "extract": ("schema",), "chunk": ("extract",), "audit": ("chunk",)}
@@ -33,7 +34,7 @@ def add(connection: sqlite3.Connection, name: str, job: int, cost: float = 1.0) 
 def claim(
     connection: sqlite3.Connection, *stages: str, count: int = 100, caps: Caps = NO_CAPS, owner: str = "me"
 ) -> list[Task]:
-    return tasks.claim(connection, owner, [Want(stage, QUEUES[stage], count) for stage in stages], caps)
+    return claiming.claim(connection, owner, [Want(stage, QUEUES[stage], count) for stage in stages], caps)
 
 
 def claim_one(connection: sqlite3.Connection, stage: str) -> Task:
@@ -107,7 +108,7 @@ def test_every_move_outside_the_table_is_refused(
     (task_id,) = connection.execute("SELECT id FROM tasks WHERE stage = 'schema'").fetchone()
     connection.execute("UPDATE tasks SET state = ? WHERE id = ?", (before, task_id))
     with pytest.raises(AssertionError, match=f"from {before} to {after}"):
-        tasks._move(connection, [task_id], before, after)
+        tasks.move(connection, [task_id], before, after)
     assert states(connection, row)["schema"] == before
 
 
@@ -181,7 +182,7 @@ def test_a_task_that_must_run_alone_is_claimed_only_alone(connection: sqlite3.Co
     add(connection, "a", job)
     tasks.retry_later(connection, claim_one(connection, "schema"), 0.0, alone=True, reason="crash", detail="")
     assert claim(connection, "schema") == []
-    (task,) = tasks.claim(connection, "me", [Want("schema", "schema", 1)], NO_CAPS, alone=True)
+    (task,) = claiming.claim(connection, "me", [Want("schema", "schema", 1)], NO_CAPS, alone=True)
     assert task.alone
 
 
@@ -206,6 +207,30 @@ def to_stage(connection: sqlite3.Connection, stage: str) -> None:
             return
         for task in claim(connection, earlier):
             finish(connection, task)
+
+
+def test_a_claim_takes_no_more_work_where_thousands_of_books_are_done(connection: sqlite3.Connection, job: int) -> None:
+    def steps_of_a_claim() -> int:
+        steps: list[None] = []
+        connection.set_progress_handler(lambda: steps.append(None), 10)
+        assert claim(connection, "schema", "extract", "audit") == []
+        connection.set_progress_handler(None, 0)
+        return len(steps)
+
+    row = add(connection, "a book", job)
+    claim_one(connection, "schema")
+    before = steps_of_a_claim()
+    connection.executemany(
+        "INSERT INTO books (id, sha256, size, format, title, status, created_at, updated_at)"
+        " VALUES (?,?,1,'txt','','ok',0,0)",
+        ((number, str(number)) for number in range(row + 1, row + 2001)),
+    )
+    connection.executemany(
+        "INSERT INTO tasks (book, stage, job, state, priority, order_key, created_at)"
+        " VALUES (?,'schema',?,'done',0,0,0)",
+        ((number, job) for number in range(row + 1, row + 2001)),
+    )
+    assert steps_of_a_claim() <= 2 * before
 
 
 def test_the_total_caps_all_queues_together(connection: sqlite3.Connection, job: int) -> None:
@@ -310,7 +335,7 @@ def test_nothing_is_promoted_before_all_it_needs_is_done(connection: sqlite3.Con
     for stage in ("left", "right"):
         tasks.promote(connection, row, needs)
         assert states(connection, row)["both"] == "waiting"
-        (task,) = tasks.claim(connection, "me", [Want(stage, "q", 1)], NO_CAPS)
+        (task,) = claiming.claim(connection, "me", [Want(stage, "q", 1)], NO_CAPS)
         tasks.finish(connection, task, "", seconds=0, cpu_seconds=0)
     tasks.promote(connection, row, needs)
     assert states(connection, row)["both"] == "ready"
@@ -419,7 +444,7 @@ def test_the_librarys_own_task_is_filed_once_and_made_ready_again(connection: sq
     for _ in range(2):
         tasks.add_library_task(connection, "index", job)
         tasks.add_library_task(connection, "index", job)
-        (task,) = tasks.claim(connection, "me", wants, NO_CAPS)
+        (task,) = claiming.claim(connection, "me", wants, NO_CAPS)
         assert task.book_row is None
         tasks.add_library_task(connection, "index", job)
         tasks.require_lease(connection, task)

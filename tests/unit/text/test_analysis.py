@@ -54,6 +54,16 @@ def test_english_and_unknown_texts_are_indexed_as_they_stand(text: str, code: st
     assert analysis.anywhere("houses", {analysis.AS_IT_STANDS}) == ['"houses"']
 
 
+@pytest.mark.parametrize("char", "〇あア㐀一가豈ｦ𠀀𰀀ヿ鿿힣𲎯")
+def test_one_such_character_in_a_text_is_noticed(char: str) -> None:
+    assert analysis.choose(f"“{'naïve ' * 50}”{char}", "en") == analysis.choose("図書館", "ja")
+
+
+@pytest.mark.parametrize("text", ["“naïve” façade", "ﬁrst 😀", "全角", "слово"])
+def test_a_text_in_english_is_indexed_as_pairs_only_where_it_holds_such_characters(text: str) -> None:
+    assert (analysis.choose(text, "en") != analysis.AS_IT_STANDS) == any(map(analysis.is_cjk, text))
+
+
 def test_chinese_and_japanese_become_pairs_and_latin_words_stay(index: sqlite3.Connection) -> None:
     text = "図書館でLinuxを学ぶ。"
     name = analysis.choose(text, "ja")

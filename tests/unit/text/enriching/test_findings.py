@@ -6,7 +6,7 @@ from librarian_cli.models import Chapter
 from librarian_cli.text.enriching import sentences, spans
 from librarian_cli.text.enriching import tokens as reading
 from librarian_cli.text.enriching.enrichment import enrich
-from librarian_cli.text.enriching.findings import Entity, Findings, Span, key_of
+from librarian_cli.text.enriching.findings import Entity, Findings, Keyphrase, Span, key_of
 
 TIDES = (
     "The rule of twelfths estimates the height of the tide at any hour between low and high water. "
@@ -39,6 +39,11 @@ def test_keyphrases_are_complete_and_frequent() -> None:
     phrases = [item.text for item in enrich(TIDES * 3, (), "en").keyphrases]
     assert "spring tide" in phrases or "spring tides" in phrases
     assert len(phrases) == len(set(phrases)) <= 20
+
+
+def test_a_keyphrase_keeps_the_possessive_within_it() -> None:
+    found = enrich("The sailor’s line is straight, and the Sailor's line is drawn on Mercator's map.\n" * 4, (), "en")
+    assert found.keyphrases[0] == Keyphrase("sailor’s line", 8)
 
 
 def test_a_chapter_is_told_by_what_others_lack() -> None:

@@ -34,13 +34,31 @@ def test_words_stand_where_the_text_has_them(text: str, words: list[str]) -> Non
 
 
 def test_a_text_of_several_blocks_reads_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = "The cat, said Tom, sat. On the mat!\n\nIt purred “loudly”. " * 20
+    text = "The cat, said Tom, sat. On the mat!\n\nIt purred “loudly”, NASA’s cat.\n- an item\n- 東京 図書館。\n" * 20
+    text += "x" * 70 + "y X" + "x" * 69 + "z"
     whole = tokens.read(text, "en")
-    monkeypatch.setattr(tokens, "_BLOCK_CHARS", 50)
+    monkeypatch.setattr(tokens, "_BLOCK_CHARS", 150)
     cut = tokens.read(text, "en")
     assert shown(cut) == shown(whole)
     assert [cut.words[i] for i in cut.ids] == [whole.words[i] for i in whole.ids]
-    assert np.array_equal(cut.gaps & ~tokens.SPACE, whole.gaps & ~tokens.SPACE)
+    assert np.array_equal(cut.shouted, whole.shouted)
+    assert np.array_equal(cut.gaps, whole.gaps)
+
+
+@pytest.mark.parametrize("unread", ["x" * 1000, "." * 1000, "図" * 1000])
+def test_what_has_no_place_to_be_cut_at_is_cut_anywhere(unread: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "_BLOCK_CHARS", 150)
+    monkeypatch.setattr(tokens, "_LOOKED_BACK", 20)
+    text = f"before {unread} after"
+    found = shown(tokens.read(text, "en"))
+    assert (found[0], found[-1]) == ("before", "after")
+    assert "".join(found[1:-1]) == unread.strip(".")
+
+
+def test_words_that_differ_beyond_what_is_hashed_by_place_are_told_apart() -> None:
+    long = "x" * 70
+    found = tokens.read(f"{long}ab {long}ac {long}ab", "en")
+    assert found.ids.tolist() == [0, 1, 0] or found.ids.tolist() == [1, 0, 1]
 
 
 def test_words_of_one_spelling_share_an_id() -> None:
@@ -58,6 +76,7 @@ def test_words_of_one_spelling_share_an_id() -> None:
         ("He paid 3.50 for it. “Fine,” she said.", ["He paid 3.50 for it.", "“Fine,” she said."]),
         ("A heading\n\nThen a text.", ["A heading", "Then a text."]),  # a paragraph ends a sentence
         ("これは文です。次の文です。", ["これは文です。", "次の文です。"]),
+        ("潮は満ちます。Debian は動く。make を呼ぶ。", ["潮は満ちます。", "Debian は動く。", "make を呼ぶ。"]),
     ],
 )
 def test_sentences_end_at_full_stops_but_not_at_abbreviations(text: str, expected: list[str]) -> None:
