@@ -136,7 +136,7 @@ def _renew_index(database: Database, bus: Bus) -> None:
     """Bring over what an older program indexed, some megabytes a transaction."""
     if fulltext.is_current(database.reader()):
         return
-    bus.publish(Notice("the full-text index is brought up to date first: books are indexed by their language now"))
+    bus.publish(Notice("the full-text index is brought up to date first: some languages are indexed otherwise now"))
     while database.write_now(fulltext.renew):
         continue
 

@@ -14,7 +14,7 @@ from librarian_cli.events import Bus, FileRefused, RunEnded
 from librarian_cli.models import PRIORITIES
 from librarian_cli.settings import Config
 from librarian_cli.stages import ingredients
-from librarian_cli.store import activity, books, content, files, fingerprints, jobs, runs
+from librarian_cli.store import activity, books, content, files, fingerprints, fulltext, jobs, runs
 from librarian_cli.store.database import Database
 
 
@@ -65,7 +65,7 @@ def close_job(
     interrupted: bool = False,
     out_of_time: bool = False,
 ) -> IngestResult:
-    """End a run that `started` at a time of the monotonic clock: sweep, count, record, prune, and tell."""
+    """End a run that `started` at a time of the monotonic clock: sweep, count, record, prune, merge, and tell."""
     sweep_before = time.time() - 86_400 * config.ingest.sweep_days
     database.write_now(partial(_forget_orphans, sweep_before=sweep_before))
     reader = database.reader()
@@ -81,6 +81,8 @@ def close_job(
     prune = partial(activity.prune, max_rows=config.history.max_rows, max_days=config.history.max_days)
     while database.write_now(prune):  # batch by batch, so that others can write in between
         pass
+    if fulltext.is_scattered(reader):
+        database.write_now(fulltext.merge)
     for item in files.outcomes(reader, job=job, outcome="failed"):
         if item.book is None:
             bus.publish(FileRefused(job, os.fsdecode(item.path), item.reason))

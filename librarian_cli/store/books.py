@@ -1,6 +1,5 @@
 """One row a book: what it is taken to be, its proposal, its status and totals."""
 
-import json
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -9,6 +8,7 @@ from dataclasses import fields
 from librarian_cli.errors import UsageError
 from librarian_cli.models import AuditReport, Book, Confidence, SchemaProposal
 from librarian_cli.store import files
+from librarian_cli.store.packed import pack, unpack
 
 MIN_PREFIX = 8
 
@@ -170,7 +170,7 @@ def save_proposal(connection: sqlite3.Connection, row: int, proposal: SchemaProp
     """Store what a book is taken to be, and show it by that."""
     connection.execute(
         "INSERT OR REPLACE INTO proposals (book, state, decided_by, proposal, created_at) VALUES (?,?,?,?,?)",
-        (row, state, "" if state == "waiting" else "confidence", _proposal_text(proposal), time.time()),
+        (row, state, "" if state == "waiting" else "confidence", _packed_proposal(proposal), time.time()),
     )
     connection.execute(
         "UPDATE books SET format=?, title=?, author=?, language=?, kind=?, collection=?, page_count=? WHERE id=?",
@@ -187,11 +187,11 @@ def save_proposal(connection: sqlite3.Connection, row: int, proposal: SchemaProp
     )
 
 
-def _proposal_text(proposal: SchemaProposal) -> str:
+def _packed_proposal(proposal: SchemaProposal) -> bytes:
     """(`asdict` would copy deeply, which takes a tenth of all that is written of a small book.)"""
     values = {item.name: getattr(proposal, item.name) for item in fields(proposal)}
     confidence = {name: {"value": c.value, "reasons": c.reasons} for name, c in proposal.confidence.items()}
-    return json.dumps({**values, "confidence": confidence})
+    return pack({**values, "confidence": confidence})
 
 
 def proposal(connection: sqlite3.Connection, row: int) -> tuple[str, SchemaProposal] | None:
@@ -199,7 +199,7 @@ def proposal(connection: sqlite3.Connection, row: int) -> tuple[str, SchemaPropo
     found = connection.execute("SELECT state, proposal FROM proposals WHERE book = ?", (row,)).fetchone()
     if not found:
         return None
-    values = json.loads(found[1])
+    values = unpack(found[1])
     confidence = {
         name: Confidence(item["value"], tuple(item["reasons"])) for name, item in values.pop("confidence").items()
     }
@@ -221,7 +221,7 @@ def approve_waiting(connection: sqlite3.Connection, rows: Sequence[int], decided
 
 def save_audit(connection: sqlite3.Connection, row: int, report: AuditReport) -> None:
     """Store the evidence on a book and its trust score."""
-    body = json.dumps({"gates": dict(report.gates), "reasons": list(report.reasons)})
+    body = pack({"gates": dict(report.gates), "reasons": list(report.reasons)})
     connection.execute(
         "INSERT OR REPLACE INTO audits (book, trust_score, report, created_at) VALUES (?,?,?,?)",
         (row, report.trust_score, body, time.time()),
@@ -234,7 +234,7 @@ def audit(connection: sqlite3.Connection, row: int) -> AuditReport | None:
     found = connection.execute("SELECT trust_score, report FROM audits WHERE book = ?", (row,)).fetchone()
     if not found:
         return None
-    body = json.loads(found[1])
+    body = unpack(found[1])
     return AuditReport(found[0], body["gates"], tuple(body["reasons"]))
 
 

@@ -1,11 +1,11 @@
-"""What enrichment found in books: stored compactly, a book at a time, and names to be looked up in all books."""
+"""What enrichment found in books: packed, a book at a time, and names to be looked up in all books."""
 
-import json
 import sqlite3
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from librarian_cli.store.packed import pack, unpack
 from librarian_cli.text.enriching import spans
 from librarian_cli.text.enriching.findings import (
     ENTITY_TYPES,
@@ -17,7 +17,6 @@ from librarian_cli.text.enriching.findings import (
     key_of,
 )
 
-_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _TABLES = ("findings", "chapter_findings", "entities")
 
 
@@ -40,14 +39,14 @@ def save(connection: sqlite3.Connection, book_row: int, found: Findings) -> None
             found.words,
             spans.pack(found.summary),
             spans.pack(found.passages),
-            _phrases_text(found.terms),
-            _phrases_text(found.keyphrases),
-            _compact(relations),
+            _packed_phrases(found.terms),
+            _packed_phrases(found.keyphrases),
+            pack(relations),
         ),
     )
     connection.executemany(
         "INSERT INTO chapter_findings (book, chapter, summary, keyphrases) VALUES (?,?,?,?)",
-        ((book_row, c.number, spans.pack(c.summary), _phrases_text(c.keyphrases)) for c in found.chapters),
+        ((book_row, c.number, spans.pack(c.summary), _packed_phrases(c.keyphrases)) for c in found.chapters),
     )
     connection.executemany(
         "INSERT INTO entities (book, number, name, key, type, count, mentions) VALUES (?,?,?,?,?,?,?)",
@@ -80,7 +79,9 @@ def of_book(connection: sqlite3.Connection, book_row: int) -> Findings | None:
         passages=spans.unpack(row[2]),
         terms=_phrases(row[3]),
         keyphrases=_phrases(row[4]),
-        chapters=tuple(ChapterFindings(number, spans.unpack(data), _phrases(text)) for number, data, text in chapters),
+        chapters=tuple(
+            ChapterFindings(number, spans.unpack(data), _phrases(packed)) for number, data, packed in chapters
+        ),
         entities=entities_of(connection, book_row),
         relations=_relations(row[5]),
     )
@@ -127,16 +128,16 @@ def names_from(connection: sqlite3.Connection, beginning: str, limit: int) -> li
     return [(row[0], row[1]) for row in rows]
 
 
-def _phrases_text(phrases: Iterable[Keyphrase]) -> str:
-    return _compact([[item.text, item.count] for item in phrases])
+def _packed_phrases(phrases: Iterable[Keyphrase]) -> bytes:
+    return pack([[item.text, item.count] for item in phrases])
 
 
-def _phrases(text: str) -> tuple[Keyphrase, ...]:
-    return tuple(Keyphrase(*item) for item in json.loads(text))
+def _phrases(data: bytes | str) -> tuple[Keyphrase, ...]:
+    return tuple(Keyphrase(*item) for item in unpack(data))
 
 
-def _relations(text: str) -> tuple[Relation, ...]:
+def _relations(data: bytes | str) -> tuple[Relation, ...]:
     return tuple(
         Relation(first, second, together, weight, spans.pack(passages))
-        for first, second, together, weight, passages in json.loads(text)
+        for first, second, together, weight, passages in unpack(data)
     )

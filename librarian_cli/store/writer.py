@@ -29,6 +29,9 @@ Operation = Callable[[sqlite3.Connection], T]
 _MAX_GROUP = 500
 _BULK_BYTES = 16 << 20
 _BULK_SECONDS = 1.0
+_SMALL_BYTES = 32 << 20
+"""Rewriting so much takes a tenth of a second."""
+_CHANGES_PER_PAGE = 8
 
 
 class Writer:
@@ -76,7 +79,7 @@ class Writer:
         while (group := self._next_group()) is not None:
             self._commit(connection, lock, group)
         with suppress(sqlite3.Error, LibraryLocked), lock.held():  # what is committed is safe without it
-            connection.executescript("PRAGMA incremental_vacuum")  # execute() would free one page and stop
+            _compact(connection)
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         connection.close()
 
@@ -129,6 +132,16 @@ class Writer:
             return
         for request, value in zip(group, results, strict=True):
             request.future.set_result(value)
+
+
+def _compact(connection: sqlite3.Connection) -> None:
+    """Give back what the file does not need: free pages, and of a small file what splits have left of the others."""
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+    if pages * page_bytes <= _SMALL_BYTES and connection.total_changes >= _CHANGES_PER_PAGE * pages:
+        connection.execute("VACUUM")
+    else:
+        connection.executescript("PRAGMA incremental_vacuum")  # execute() would free one page and stop
 
 
 class WriterLock:

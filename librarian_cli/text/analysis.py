@@ -4,9 +4,12 @@ Owns: which analysis a text needs, the forms of its words, and how a query asks 
 index is stored.
 
     English, unknown    ""             the text as it stands; FTS5's `porter unicode61` does the rest
-    other alphabets     "de 1 3.1.0"   Häuser steht -> hausˢ stehtˢ      (Snowball stem and a mark)
-    Chinese, Japanese,  "cjk 1"        図書館です -> 図書 書館 館で です す  (each character with the one after it)
-    Korean
+    other alphabets     "de 2 3.1.0"   Häuser steht -> hausˢ stehtˢ      (Snowball stem and a mark)
+    Chinese, Japanese,  "cjk 2"        図書館です -> 図書 書館 館で で すˢ   (each character with the one after it, but
+    Korean                                                                those of grammar alone)
+
+Characters of grammar stand so often in a passage that their places in one list take less room than in a list for
+each of their pairs. A phrase finds pairs of them all the same: what is found, and its BM25, are as if all were pairs.
 
 An analysis is known by its name, which changes when it would give other forms: its own version and, where it stems,
 that of the stemmer. The mark keeps stems of other languages apart from English words, and from Porter's rules.
@@ -17,13 +20,14 @@ import threading
 import unicodedata
 from collections.abc import Collection
 from functools import lru_cache
+from itertools import pairwise
 
 from librarian_cli.text import language
 
 AS_IT_STANDS = ""
 
-_CJK_NAME = "cjk 1"
-_STEMS_VERSION = 1
+_CJK_NAME = "cjk 2"
+_STEMS_VERSION = 2
 _STEMMERS = {
     "cs": "czech", "da": "danish", "de": "german", "el": "greek", "es": "spanish", "fi": "finnish", "fr": "french",
     "hu": "hungarian", "it": "italian", "nl": "dutch", "no": "norwegian", "pl": "polish", "pt": "portuguese",
@@ -31,8 +35,8 @@ _STEMMERS = {
 }  # fmt: skip
 _OTHER_ALPHABETS = frozenset({"el", "ru"})
 """Words in plain Latin letters are English there more often than not, and stay as they stand."""
-_STEM_MARK = "ˢ"
-"""A letter to Unicode and FTS5, and in no word of these languages."""
+_MARK = "ˢ"
+"""Of stems and of the ends of runs. A letter to Unicode and FTS5, and in no word of these languages."""
 _MAX_CACHED_WORDS = 1 << 18
 _WORD = re.compile(r"[^\W_]+")
 _CJK = (
@@ -44,6 +48,10 @@ TOKEN = re.compile(rf"[{_CJK}]|(?:(?![{_CJK}])\w)+")
 """A word, or a CJK character."""
 _PIECE = re.compile(f"[{_CJK}]+|[^{_CJK}]+")
 _HIRAGANA_ONLY = re.compile("[\u3041-\u309f]+")
+_ALONE = frozenset(map(chr, range(0x3041, 0x30A0))) | frozenset(
+    "的一是不了在有我你他她它这這那个個们們吗嗎呢吧着著和与與及或也都就而以于於之其为為所被把从從到对對来來上下中得过過会會可能要"
+)
+"""Characters of grammar: tokens of their own, whatever follows."""
 
 
 def choose(text: str, code: str) -> str:
@@ -75,30 +83,30 @@ def indexed_form(text: str, name: str) -> str:
     """Put a text into the form in which the index holds it; `name` must be known."""
     if name == AS_IT_STANDS:
         return text
-    return " ".join(map(_forms(name).__getitem__, _words(text)))
+    return " ".join(map(_forms(name, _ALONE).__getitem__, _words(text)))
 
 
 def telling_form(text: str, name: str) -> str:
-    """The indexed form without the stop words of its language, for counting terms."""
+    """The indexed form without the stop words of its language, and with all pairs, for counting terms."""
     if name == AS_IT_STANDS:
         return text
     stop_words = language.STOP_WORDS[language_of(name)]
-    return " ".join(map(_forms(name).__getitem__, (word for word in _words(text) if word not in stop_words)))
+    forms = _forms(name, frozenset())
+    return " ".join(map(forms.__getitem__, (word for word in _words(text) if word not in stop_words)))
 
 
 def phrase(text: str, name: str) -> str:
     """An FTS5 expression for these words in a row, in one analysis; "" where there is no word."""
     if name == AS_IT_STANDS:
         return _quoted(text) if _WORD.search(text) else ""
-    tokens = indexed_form(text, name).split()
-    if not tokens:
-        return ""
-    # The run may go on in the book: its last character begins a pair there.
-    if not _CJK_CHARACTER.match(tokens[-1]):
+    *tokens, last = indexed_form(text, name).split() or [""]
+    if not _CJK_CHARACTER.match(last):
+        return _quoted(" ".join([*tokens, last])) if last else ""
+    # The run may go on in the book: its last character begins a pair there, or has no mark.
+    last = last[0]
+    if tokens and tokens[-1][1:] == last:
         return _quoted(" ".join(tokens))
-    if len(tokens) > 1 and tokens[-2][1:] == tokens[-1]:
-        return _quoted(" ".join(tokens[:-1]))
-    return _quoted(" ".join(tokens)) + " *"
+    return _quoted(" ".join([*tokens, last])) + " *"
 
 
 def anywhere(word: str, names: Collection[str]) -> list[str]:
@@ -146,9 +154,13 @@ def is_cjk(text: str) -> bool:
 
 
 class _Forms(dict[str, str]):
-    """The indexed form of each word, made once. Words with CJK characters are made each time: few come twice."""
+    """The indexed form of each word, made once. Words with CJK characters are made each time: few come twice.
 
-    def __init__(self, code: str) -> None:
+    Characters that are `alone` are tokens of their own, whatever follows.
+    """
+
+    def __init__(self, code: str, alone: Collection[str]) -> None:
+        self._alone = alone
         self._stemmer = None
         self._keeps_latin = code in _OTHER_ALPHABETS
         self._lock = threading.Lock()  # a stemmer serves one thread at a time
@@ -159,11 +171,12 @@ class _Forms(dict[str, str]):
 
     def __missing__(self, word: str) -> str:
         if not word.isascii() and _CJK_CHARACTER.search(word):
-            return " ".join(_pairs_of(run) if _CJK_CHARACTER.match(run) else self[run] for run in _PIECE.findall(word))
+            runs = _PIECE.findall(word)
+            return " ".join(_cut(run, self._alone) if _CJK_CHARACTER.match(run) else self[run] for run in runs)
         if self._stemmer is None or not word.isalpha() or (self._keeps_latin and word.isascii()):
             return word
         with self._lock:
-            form = str(self._stemmer.stemWord(word)) + _STEM_MARK
+            form = str(self._stemmer.stemWord(word)) + _MARK
             if len(self) >= _MAX_CACHED_WORDS:
                 self.clear()
             self[word] = form
@@ -174,9 +187,13 @@ def _words(text: str) -> list[str]:
     return _WORD.findall(unicodedata.normalize("NFKC", text).lower())
 
 
-def _pairs_of(run: str) -> str:
-    """Each character with the one after it, the last alone: every character begins one token."""
-    return " ".join(map(str.__add__, run, run[1:] + " ")).rstrip()
+def _cut(run: str, alone: Collection[str]) -> str:
+    """Each character with the one after it, but those that are alone: every character begins one token.
+
+    One that is alone at the end has a mark: what follows it there, after a full stop, makes no pair with it.
+    """
+    tokens = [one if one in alone else one + after for one, after in pairwise(run)]
+    return " ".join([*tokens, run[-1] + _MARK if run[-1] in alone else run[-1]])
 
 
 def _quoted(text: str) -> str:
@@ -184,8 +201,8 @@ def _quoted(text: str) -> str:
 
 
 @lru_cache(maxsize=32)
-def _forms(name: str) -> _Forms:
-    return _Forms(name.partition(" ")[0])
+def _forms(name: str, alone: frozenset[str]) -> _Forms:
+    return _Forms(name.partition(" ")[0], alone)
 
 
 @lru_cache(maxsize=32)

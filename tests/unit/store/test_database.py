@@ -318,6 +318,21 @@ def test_closing_gives_back_the_room_of_what_was_removed(folder: Path) -> None:
     assert (folder / "library.db").stat().st_size < 1_000_000
 
 
+def test_closing_fills_the_pages_that_many_changes_left_half_empty(folder: Path) -> None:
+    keys = [f"{number:08}" + "x" * 192 for number in range(8_000)]
+    gone = set(keys[::3])
+    database = Database(folder, create=True)
+    database.write_now(lambda conn: conn.executemany("INSERT INTO facts VALUES (?, '')", ((key,) for key in keys)))
+    database.write_now(lambda conn: conn.executemany("DELETE FROM facts WHERE name = ?", ((key,) for key in gone)))
+    (before,) = database.reader().execute("PRAGMA page_count").fetchone()
+    database.close()
+    connection = open_read_only(folder / "library.db")
+    assert connection.execute("PRAGMA page_count").fetchone()[0] < 0.9 * before
+    assert connection.execute("SELECT name FROM facts").fetchall() == [(key,) for key in keys if key not in gone]
+    assert connection.execute("PRAGMA auto_vacuum").fetchone() == (2,)  # incremental, as before
+    connection.close()
+
+
 def make_noise(path: Path) -> None:
     path.write_bytes(random.Random(3).randbytes(8192))
 

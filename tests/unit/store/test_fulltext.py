@@ -192,6 +192,26 @@ def test_a_library_that_knew_no_languages_is_sound_at_once_and_renewed_book_by_b
     older.close()
 
 
+def test_an_index_in_many_segments_is_merged_into_one_and_finds_as_before(connection: sqlite3.Connection) -> None:
+    assert not fulltext.is_scattered(connection)
+    rows = [add_book(connection, str(number)) for number in range(5)]
+    for number, row in enumerate(rows):
+        save_text(connection, row, f"{ENGLISH} number{number}", language="en")  # a commit each, so a segment each
+    assert fulltext.is_scattered(connection)
+    fulltext.merge(connection)
+    assert not fulltext.is_scattered(connection)
+    assert [found(connection, f"number{number}") for number in range(5)] == [{row} for row in rows]
+    fulltext.check(connection)
+
+
+def test_the_index_of_a_large_library_is_left_in_its_segments(connection: sqlite3.Connection) -> None:
+    rows = [add_book(connection, str(number)) for number in range(5)]
+    for row in rows:
+        save_text(connection, row, ENGLISH, language="en")
+    connection.execute("UPDATE books SET text_bytes = ? WHERE id = ?", (1 << 30, rows[0]))
+    assert not fulltext.is_scattered(connection)
+
+
 def _index_by_other_stems(connection: sqlite3.Connection, row: int) -> None:
     """Leave a book as a program with another stemmer would."""
     first, count = connection.execute("SELECT first_chunk, chunks FROM books WHERE id = ?", (row,)).fetchone()

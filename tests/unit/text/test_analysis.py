@@ -67,11 +67,24 @@ def test_a_text_in_english_is_indexed_as_pairs_only_where_it_holds_such_characte
 def test_chinese_and_japanese_become_pairs_and_latin_words_stay(index: sqlite3.Connection) -> None:
     text = "図書館でLinuxを学ぶ。"
     name = analysis.choose(text, "ja")
-    assert analysis.indexed_form(text, name) == "図書 書館 館で で linux を学 学ぶ ぶ"
+    assert analysis.indexed_form(text, name) == "図書 書館 館で でˢ linux を 学ぶ ぶˢ"
     for word in ("図書館", "書館", "学ぶ", "Linux", "ぶ", "図", "学"):
         assert finds(index, text, asks(word, text, "ja"), "ja"), word
     for word in ("図館", "市", "館を"):
         assert not finds(index, text, analysis.phrase(word, name), "ja"), word
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_just_the_stretches_of_a_text_are_found_as_phrases(index: sqlite3.Connection, seed: int) -> None:
+    chooser = random.Random(seed)
+    text = "".join(chooser.choices("のを的是数据語ア。", k=60))
+    name = analysis.choose(text, "ja")
+    asked = [text[at : at + 3] for at in range(57)] + ["".join(chooser.choices(text, k=3)) for _ in range(57)]
+    index.execute("INSERT INTO texts VALUES (?)", (analysis.indexed_form(text, name),))
+    for stretch in (piece[:size] for piece in asked for size in (1, 2, 3) if "。" not in piece[:size]):
+        match = analysis.phrase(stretch, name)
+        rows = index.execute("SELECT 1 FROM texts WHERE texts MATCH ?", (match,)).fetchall()
+        assert bool(rows) == (stretch in text), (text, stretch)
 
 
 @pytest.mark.parametrize(
