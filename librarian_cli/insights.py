@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from librarian_cli.models import Book, Chapter
-from librarian_cli.store import content, enrichment
+from librarian_cli.store import content, enrichment, ranking
 from librarian_cli.text.enriching.findings import Entity, Findings, Keyphrase, Relation, Span
 
 _WORDS_A_MINUTE = 240
@@ -104,7 +104,7 @@ def _telling(reader: sqlite3.Connection, book: Book, found: Findings) -> tuple[K
         return found.terms[:_TERMS]
     scored = []
     for term in found.terms:
-        within, beyond = content.chunks_with(reader, book.row, term.text)
+        within, beyond = ranking.chunks_with(reader, book.row, term.text)
         if within >= _LEAST_CHUNKS:
             ratio = (within / book.chunks) / (max(beyond, 0.5) / others)
             scored.append((-within * math.log(ratio), term.text, term))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from librarian_cli.search import forms
 from librarian_cli.search.nearest import Space, unit
 from librarian_cli.search.syntax import Parsed, Term, split_words
-from librarian_cli.store import books, content
+from librarian_cli.store import books, content, ranking
 from librarian_cli.text import language, terms
 
 if TYPE_CHECKING:
@@ -80,5 +80,5 @@ def _first(shares: Mapping[str, float], count: int) -> list[tuple[str, float]]:
 
 def _rarity(connection: sqlite3.Connection, term: Term, chunks: int) -> float:
     """The inverse document frequency of a term; zero where it is in one chunk only, or in too many."""
-    count = content.count_matching(connection, term.fts)
+    count = ranking.count_matching(connection, term.fts)
     return math.log((chunks - count + 0.5) / (count + 0.5)) if 1 < count <= _MOST_SHARE * chunks else 0.0

@@ -12,7 +12,7 @@ from librarian_cli.errors import UsageError
 from librarian_cli.models import Book
 from librarian_cli.search import forms, syntax
 from librarian_cli.search.syntax import Parsed, Term
-from librarian_cli.store import books, content
+from librarian_cli.store import books, ranking
 
 if TYPE_CHECKING:
     from librarian_cli.search.nearest import Mask, Space
@@ -34,7 +34,7 @@ def scores(connection: sqlite3.Connection, parsed: Parsed, allowed: Sequence[Boo
     with bounded(connection):
         optional = telling(connection, parsed)
         match = syntax.expression(optional, parsed.required, parsed.excluded)
-        return content.rank(connection, match, CANDIDATES, allowed)
+        return ranking.rank(connection, match, CANDIDATES, allowed)
 
 
 def telling(connection: sqlite3.Connection, parsed: Parsed) -> list[Term]:
@@ -46,7 +46,7 @@ def telling(connection: sqlite3.Connection, parsed: Parsed) -> list[Term]:
     optional = list(parsed.optional)
     if len({*optional, *parsed.required}) < 2:
         return optional
-    counts = {term: content.count_matching(connection, term.fts) for term in {*optional}}
+    counts = {term: ranking.count_matching(connection, term.fts) for term in {*optional}}
     common = max(MIN_COMMON_CHUNKS, COMMON_SHARE * books.totals(connection)[1])
     rarer = [term for term in optional if counts[term] <= common]
     kept = _within_bound(counts, rarer if rarer or parsed.required else optional)
@@ -75,7 +75,7 @@ def admitted(
     for match, holds in ((syntax.all_of(parsed.required), True), (syntax.any_of(parsed.excluded), False)):
         if match:
             with bounded(connection):
-                found = np.isin(space.rows, content.rows_matching(connection, match), invert=not holds)
+                found = np.isin(space.rows, ranking.rows_matching(connection, match), invert=not holds)
             mask = found if mask is None else mask & found
     return mask
 

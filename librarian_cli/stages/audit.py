@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from librarian_cli.models import AuditReport, Book
 from librarian_cli.settings import Config
 from librarian_cli.stages.base import Saved, Stage
-from librarian_cli.store import books, content
+from librarian_cli.store import books, content, ranking
 from librarian_cli.text import signals
 
 SAMPLED_PASSAGES = 20
@@ -46,9 +46,9 @@ def load(connection: sqlite3.Connection, book: Book, config: Config) -> tuple[Au
             text="".join(chunk.text for chunk in stored),
             page_starts=tuple(page.start_char for page in content.pages(connection, book.row)),
             tiles=_tiles(stored, book.chars),
-            indexed_rows=content.indexed_rows(connection, book),
+            indexed_rows=ranking.indexed_rows(connection, book),
             passages=len(sampled),
-            passages_found=sum(content.finds(connection, chunk, phrase) for chunk, phrase in sampled),
+            passages_found=sum(ranking.finds(connection, chunk, phrase) for chunk, phrase in sampled),
             partial=any(word.startswith("partial") for word in book.reason.split(",")),
         ),
     )

@@ -12,7 +12,7 @@ from librarian_cli.errors import UsageError
 from librarian_cli.models import Chapter, Page
 from librarian_cli.search import MATCH_START, MODES, Query, Searcher, fuse, syntax, words
 from librarian_cli.settings import Config
-from librarian_cli.store import books, content, jobs, tags
+from librarian_cli.store import books, jobs, ranking, tags
 from librarian_cli.store.connections import open_read_only
 from tests.support.stored import add_book, make_library, save_text, sha256_of
 
@@ -329,7 +329,7 @@ def test_no_more_matches_are_scored_than_a_bound_unless_one_word_alone_has_more(
     def kept(text: str) -> list[str]:
         return [term.words[0] for term in words.telling(reader, syntax.parse(text))]
 
-    counts = {word: content.count_matching(reader, f'"{word}"') for word in ("ebb", "uhr", "clock")}
+    counts = {word: ranking.count_matching(reader, f'"{word}"') for word in ("ebb", "uhr", "clock")}
     assert counts["ebb"] < counts["uhr"] < counts["clock"]
     monkeypatch.setattr(words, "MOST_MATCHES", counts["ebb"] + counts["uhr"])
     assert kept("clock ebb uhr ebb") == ["ebb", "uhr", "ebb"]

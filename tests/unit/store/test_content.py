@@ -6,7 +6,7 @@ import sqlite3
 import pytest
 
 from librarian_cli.models import BookHeading, Chapter, Chunked, Extract, Page
-from librarian_cli.store import books, content, fulltext, vectors
+from librarian_cli.store import books, content, fulltext, ranking, vectors
 from tests.support.stored import CHUNK_CHARS, add_book, save_text
 
 TEXTS = {
@@ -43,7 +43,7 @@ def test_the_chunks_joined_are_the_text_byte_for_byte(connection: sqlite3.Connec
     book = books.get(connection, row)
     assert (book.chars, book.text_bytes, book.chunks) == (len(text), len(text.encode()), len(stored))
     assert book.text_sha256 == hashlib.sha256(text.encode()).hexdigest()
-    assert content.indexed_rows(connection, book) == len(stored)
+    assert ranking.indexed_rows(connection, book) == len(stored)
     require_sound_index(connection)
 
 
@@ -204,8 +204,8 @@ def test_a_passage_finds_its_own_chunk_only(connection: sqlite3.Connection) -> N
     row = add_book(connection, "a")
     save_text(connection, row, TIDES)
     first, second, _ = content.chunks(connection, row)
-    assert content.finds(connection, first, 'one. The "tide"')
-    assert not content.finds(connection, second, "Chapter one. The")
+    assert ranking.finds(connection, first, 'one. The "tide"')
+    assert not ranking.finds(connection, second, "Chapter one. The")
 
 
 def test_a_passage_without_text_is_damage_of_the_file() -> None:

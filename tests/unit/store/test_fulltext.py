@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from librarian_cli.models import Chapter
-from librarian_cli.store import content, embedders, fulltext, migrations, vectors
+from librarian_cli.store import content, embedders, fulltext, migrations, ranking, vectors
 from librarian_cli.text import analysis
 from tests.support.characters import random_character
 from tests.support.stored import add_book, save_text
@@ -21,7 +21,7 @@ OLDER_STEMS = "de 0 0.1"
 def found(connection: sqlite3.Connection, word: str) -> set[int]:
     """The books that a word finds, in any of the library's analyses."""
     match = " OR ".join(analysis.anywhere(word, fulltext.analyses(connection)))
-    return {content.chunk_by_row(connection, row).book_row for row in content.rank(connection, match, 99, None)}
+    return {content.chunk_by_row(connection, row).book_row for row in ranking.rank(connection, match, 99, None)}
 
 
 def indexed(connection: sqlite3.Connection) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from librarian_cli.store import books, content
+from librarian_cli.store import books, content, ranking
 from tests.support.stored import add_book, make_library, save_text
 
 WORDS = ("tide", "clock", "water", "lamp", "bronze", "harbour")
@@ -42,7 +42,7 @@ def test_exactly_the_chunks_of_the_books_chosen_are_scored(
     expected = {
         row: score for row, (book, score) in matching(library, match).items() if chosen is None or book in chosen
     }
-    assert content.rank(library, match, 1000, among) == pytest.approx(expected)
+    assert ranking.rank(library, match, 1000, among) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("chosen", [None, (1, 6, 7)])
@@ -50,9 +50,9 @@ def test_the_best_come_first_and_of_equals_the_lowest_rows(
     library: sqlite3.Connection, chosen: tuple[int, ...] | None
 ) -> None:
     among = None if chosen is None else [books.get(library, row) for row in chosen]
-    ordered = sorted(content.rank(library, '"tide"', 1000, among).items(), key=lambda item: (-item[1], item[0]))
+    ordered = sorted(ranking.rank(library, '"tide"', 1000, among).items(), key=lambda item: (-item[1], item[0]))
     for limit in (1, 3, 8):
-        assert list(content.rank(library, '"tide"', limit, among).items()) == ordered[:limit]
+        assert list(ranking.rank(library, '"tide"', limit, among).items()) == ordered[:limit]
 
 
 def test_every_chunk_belongs_to_its_book_though_one_beside_it_holds_none(library: sqlite3.Connection) -> None:
