@@ -148,15 +148,26 @@ def books_of(library: Path) -> list[str]:
 
 
 def assert_nothing_is_half_written(library: Path) -> list[str]:
-    """Require that every book is done, failed or cancelled, whole or not at all. Returns: the cancelled ones."""
+    """Require that every book is done, failed or cancelled, whole or not at all.
+
+    Returns: those of which anything was cancelled, be it that they were to be enriched.
+    """
     checked = librarian("check", "--read-data", library=library)
     assert checked.code == 0, checked.err
     with closing(open_read_only(library / "library.db")) as connection:
         assert effects.half_written(connection) == []
         assert effects.stored_twice(connection) == []
         statuses = dict(connection.execute("SELECT sha256, status FROM books").fetchall())
+        cancelled = [row[0] for row in connection.execute(_CANCELLED)]
     assert set(statuses.values()) <= {"ok", "ok-with-warning", "failed", "cancelled"}
     # A task of the library that was filed during a pause stays where cancelling leaves it nothing to do.
     left = [item for item in effects.left_over(library) if "'index', 'ready'" not in item]
     assert left == []
-    return [book for book, status in statuses.items() if status == "cancelled"]
+    assert {book for book, status in statuses.items() if status == "cancelled"} <= set(cancelled)
+    return cancelled
+
+
+_CANCELLED = """
+SELECT sha256 FROM books WHERE status <> 'failed'
+AND EXISTS (SELECT 1 FROM tasks WHERE tasks.book = books.id AND state = 'cancelled')
+"""
