@@ -14,7 +14,7 @@ from librarian_cli.store import activity, agents, claiming, pauses
 _AHEAD_SECONDS = 2.0
 _AHEAD_CALLS = 16
 """What is claimed for each slot beforehand, at most: longer than a commit of much text takes."""
-_TO_SEARCHABLE = ("schema", "extract", "chunk")
+TO_SEARCHABLE = ("schema", "extract", "chunk")
 """Stages that a book passes before it can be searched."""
 
 
@@ -25,7 +25,7 @@ def wants(executions: Collection[Execution], slots: Mapping[str, int], prefer: s
     hangs holds up nothing.
     """
     found = []
-    to_read = sum(item.calls_left for item in executions if item.stage.name in _TO_SEARCHABLE)
+    to_read = sum(item.calls_left for item in executions if item.stage.name in TO_SEARCHABLE)
     later_first = STAGES[::-1]
     for stage in sorted(later_first, key=lambda stage: stage.queue != prefer):
         if stage.name in OPTIONAL and to_read > slots["extract"]:

@@ -70,6 +70,7 @@ class Coordinator:
         self._held_bytes = 0
         self._claiming = False
         self._hungry = True
+        self._has_new_text = False
         self._next_look = 0.0
         self.changed: list[Candidate] = []
 
@@ -95,6 +96,14 @@ class Coordinator:
         # Where it is paused or another's, the next look is soon enough.
         self._hungry = self._indexing.file(job) or self._hungry
         return True
+
+    def file_index_beside(self, job: int) -> None:
+        """File the library's own task once no text is left to come; audits and enriching go on beside it."""
+        if not self._has_new_text or any(item.stage.name in claims.TO_SEARCHABLE for item in self._running.values()):
+            return
+        if not tasks.any_unfinished(self._database.reader(), claims.TO_SEARCHABLE):
+            self._has_new_text = False
+            self.file_index(job)
 
     @property
     def index_is_due_again(self) -> bool:
@@ -311,6 +320,7 @@ class Coordinator:
         self._committing -= 1
         self._held_bytes -= item.held_bytes
         self._hungry = True
+        self._has_new_text = self._has_new_text or item.stage.name in claims.TO_SEARCHABLE
         try:
             saved = future.result()
         except tasks.LeaseLost as exc:

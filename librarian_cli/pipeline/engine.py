@@ -77,7 +77,10 @@ class Engine:
         reader = self.database.reader()
 
         def reached(idle: bool) -> bool:  # the coordinator's question
-            if not idle or not scan.done():
+            if not scan.done():
+                return False
+            self.coordinator.file_index_beside(job)
+            if not idle:
                 return False
             scan.result()
             return not tasks.unfinished(reader, job) and not self.coordinator.file_index(job)

@@ -81,14 +81,15 @@ class _Watching:
         for job in done:
             result = self._engine.close_job(job, time.monotonic())
             self.outcomes.update(result.outcomes)
-            self.outcomes["failed"] -= result.reasons.get("failed", {}).get(
-                "changed", 0
-            )  # a later batch has them again
+            again = result.reasons.get("failed", {}).get("changed", 0)  # a later batch has them
+            self.outcomes["failed"] -= again
             del self._open[job]
             self._counts["closed"] += 1
         if done or not self._indexed or self._coordinator.index_is_due_again:
             self._last = max((self._last, *done))
             self._indexed = not self._coordinator.file_index(self._last, again=bool(done))
+        elif self._open:
+            self._coordinator.file_index_beside(max(self._open))
         if intake.done():
             intake.result()
         return idle and intake.done() and self._indexed and not self._open and self._filed.empty()

@@ -277,6 +277,16 @@ def unfinished_books(connection: sqlite3.Connection) -> list[int]:
     return [row[0] for row in rows]
 
 
+def any_unfinished(connection: sqlite3.Connection, stages: Sequence[str]) -> bool:
+    """Whether any book has not passed these stages, whoever filed it; failed ones have."""
+    rows = connection.execute(
+        "SELECT 1 FROM tasks WHERE state IN ('waiting', 'ready', 'leased') AND book IS NOT NULL"
+        f" AND stage IN ({','.join('?' * len(stages))}) LIMIT 1",
+        tuple(stages),
+    )
+    return rows.fetchone() is not None
+
+
 def latest_job(connection: sqlite3.Connection, book_row: int) -> int | None:
     """The job that last wanted anything of a book."""
     row = connection.execute("SELECT max(job) FROM tasks WHERE book = ?", (book_row,)).fetchone()

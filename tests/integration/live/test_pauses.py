@@ -81,6 +81,19 @@ def test_other_queues_go_on_while_one_is_paused(tmp_path: Path, library: Path, s
     assert running.wait().code == 0
 
 
+def test_vectors_do_not_wait_for_what_books_can_do_without(tmp_path: Path, library: Path, start: Start) -> None:
+    tree = write_texts(tmp_path / "tree", NAMES)
+    control(library, "ingest", "--no-wait", str(tree))
+    control(library, "pause", "enrich")
+    running = start("ingest")
+    indexed = "SELECT count(*) FROM activity WHERE action = 'stage.completed' AND target = 'library'"
+    wait_until(lambda: rows(library, indexed) == [(1,)], 30.0, lambda: running.err)
+    assert rows(library, "SELECT count(*) FROM vectors") == [(len(NAMES),)]
+    assert rows(library, "SELECT DISTINCT state FROM tasks WHERE stage = 'enrich'") == [("ready",)]
+    control(library, "resume")
+    assert running.wait().code == 0
+
+
 def test_a_run_that_waits_for_a_paused_index_is_idle(tmp_path: Path, library: Path, start: Start) -> None:
     tree = write_texts(tmp_path / "tree", NAMES[:3])
     control(library, "ingest", "--no-wait", str(tree))
