@@ -113,8 +113,10 @@ def is_scattered(connection: sqlite3.Connection) -> bool:
 
     A large one has few in comparison, and merging them takes 12 ms of CPU a megabyte.
     """
+    if books.totals(connection)[2] > _MERGED_BYTES:
+        return False
     (segments,) = connection.execute("SELECT count(DISTINCT segid) FROM chunks_fts_idx").fetchone()
-    return segments >= _MANY_SEGMENTS and books.totals(connection)[2] <= _MERGED_BYTES
+    return bool(segments >= _MANY_SEGMENTS)
 
 
 def merge(connection: sqlite3.Connection) -> None:

@@ -42,10 +42,10 @@ def unpack(data: bytes | str) -> Any:
 
     Raises: sqlite3.DatabaseError: it is damaged.
     """
-    if isinstance(data, str):
-        return json.loads(data)
     unpacker = zlib.decompressobj(wbits=_RAW, zdict=_WORDS)
     try:
+        if isinstance(data, str):
+            return json.loads(data)
         return json.loads(unpacker.decompress(data).decode("utf-8", "surrogatepass"))
     except (zlib.error, ValueError) as exc:
         raise sqlite3.DatabaseError(f"a packed value is malformed: {exc}") from exc

@@ -71,11 +71,13 @@ def indexed_rows(connection: sqlite3.Connection, book: Book) -> int:
 
 
 def chunks_with(connection: sqlite3.Connection, book_row: int, word: str) -> tuple[int, int]:
-    """How many chunks of a book, and of all others, hold a word in one of its forms."""
+    """How many chunks of a book, and of all others in its language, hold a word in one of its forms."""
     first, count = chunk_range(connection, book_row)
-    quoted = word.replace('"', '""')
+    phrase = analysis.phrase(word, fulltext.analysis_of(connection, book_row))
+    if not phrase:
+        return 0, 0
     row = connection.execute(
         "SELECT total(rowid BETWEEN ? AND ?), count(*) FROM chunks_fts WHERE chunks_fts MATCH ?",
-        (first, first + count - 1, f'text:"{quoted}"'),
+        (first, first + count - 1, f"text : {phrase}"),
     ).fetchone()
     return int(row[0]), int(row[1] - row[0])

@@ -79,7 +79,8 @@ class Writer:
         while (group := self._next_group()) is not None:
             self._commit(connection, lock, group)
         with suppress(sqlite3.Error, LibraryLocked), lock.held():  # what is committed is safe without it
-            _compact(connection)
+            with suppress(sqlite3.Error):  # there may be no room for it
+                _compact(connection)
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         connection.close()
 

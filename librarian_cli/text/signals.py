@@ -27,7 +27,7 @@ _UNSPACED = (
 )
 """Thai, Lao, Burmese, Khmer, kana, ideographs: no space tells where a word ends, so their words have no length."""
 _WORD = re.compile(rf"[^\W\d_{_UNSPACED}]+")
-_SPACED_OUT = re.compile(r"(?<!\S)[^\W\d_](?:[ \t][^\W\d_]){3,}(?!\S)")
+_SPACED_OUT = re.compile(rf"(?<!\S)[^\W\d_{_UNSPACED}](?:[ \t][^\W\d_{_UNSPACED}]){{3,}}(?!\S)")
 """A word in s p a c e d letters; in formulas and code single letters stand between other signs."""
 _SAMPLE_CHARS = 6_000
 _SAMPLES = 3

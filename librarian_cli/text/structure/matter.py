@@ -139,7 +139,7 @@ def _closes(levels: Sequence[int], index: int) -> int:
 def _contents_end(titles: Sequence[str]) -> int:
     """How many headings there are up to the contents list, if it is among the first and none before it is numbered."""
     for count, title in enumerate(titles[:_MOST_BEFORE_CONTENTS], 1):
-        if _CONTENTS.match(_name(title)):
+        if _CONTENTS.fullmatch(_name(title)):
             return count
         if _NUMBERED.match(title):
             break

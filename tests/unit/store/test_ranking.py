@@ -58,3 +58,17 @@ def test_the_best_come_first_and_of_equals_the_lowest_rows(
 def test_every_chunk_belongs_to_its_book_though_one_beside_it_holds_none(library: sqlite3.Connection) -> None:
     owners = dict(library.execute("SELECT id, book FROM chunks").fetchall())
     assert content.books_of(library, list(owners)) == list(owners.values())
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "word"),
+    [("en", "The tides rise.", "tide"), ("de", "Die Häuser am Hafen.", "häuser"), ("ja", "港の図書館です。", "図書館")],
+)
+def test_chunks_are_counted_by_the_forms_of_their_books_language(
+    connection: sqlite3.Connection, language: str, text: str, word: str
+) -> None:
+    row, other = add_book(connection, "a"), add_book(connection, "b")
+    save_text(connection, row, text, language=language)
+    save_text(connection, other, text, language=language)
+    assert ranking.chunks_with(connection, row, word) == (1, 1)
+    assert ranking.chunks_with(connection, row, "!") == (0, 0)

@@ -69,6 +69,7 @@ def test_damage_to_the_pages_is_seen_by_name(pages: list[str], name: str) -> Non
             "Это пособие написано для тех, кто собирает пакеты. Install the package with a helper of the build. " * 60,
             "ru",
         ),
+        (CLEAN + "日 月 火 水 木 金 土\n" * 100, "en"),
         ("A a B b C c " * 10, "en"),  # too few words to judge by
     ],
 )

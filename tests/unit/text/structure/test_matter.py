@@ -108,3 +108,7 @@ def test_what_follows_the_line_that_ends_the_book_is_back_matter() -> None:
     titles = ["Chapter 1", "Chapter 2", "Other Books", "The Lamp Series"]
     assert matter.kinds_of(titles, [1] * 4, ended=2) == ["body", "body", "back", "back"]
     assert matter.kinds_of([*titles, "Chapter 3"], [1] * 5, ended=2) == ["body"] * 5
+
+
+def test_a_title_that_only_begins_like_a_contents_list_is_a_chapter() -> None:
+    assert kinds("The Jar", "Contents Under Pressure", "The Road", "Home") == "oooo"
