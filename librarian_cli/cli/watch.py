@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 )
 @click.option(
     "--tag", "tags", multiple=True, metavar="TAG", shell_complete=complete.tags,
-    help="Give every book seen this tag; may be repeated.",
+    help="Give every book taken in this tag; may be repeated.",
 )  # fmt: skip
 @click.option("--jobs", "-j", type=click.IntRange(1), metavar="N", help="At most N workers in each stage.")
 @click.option("--include", multiple=True, metavar="GLOB", help="Take these files only.")
@@ -126,7 +126,14 @@ def _request(librarian: "Librarian", roots: tuple[bytes, ...], options: dict[str
     chosen = librarian.config.ingest
     selection = discover.Selection(chosen.include, chosen.exclude, chosen.hidden)
     tags: tuple[str, ...] = options["tags"]  # type: ignore[assignment]  # `watch` put it there
-    return Request(roots, selection, approve=bool(options["yes"]), priority=str(options["priority"]), tags=tags)
+    return Request(
+        roots,
+        selection,
+        approve=bool(options["yes"]),
+        priority=str(options["priority"]),
+        tags=tags,
+        tag_unchanged=False,
+    )
 
 
 def _flags(options: dict[str, object]) -> dict[str, object]:

@@ -52,7 +52,9 @@ class Request:
     paths: tuple[bytes, ...] | None = None
     """Look at these only, absolute and below the roots; None means everything."""
     tags: tuple[str, ...] = ()
-    """What every book that it sees is given."""
+    """What every book that it takes in is given."""
+    tag_unchanged: bool = True
+    """Give them to books that it merely sees as well. A watch would give back at each start what a person took away."""
     quiet: bool = False
     """Write nothing for files that did not change: for a look that is repeated all the time."""
 
@@ -118,7 +120,6 @@ class Intake:
         for candidate in fresh:
             self._database.write_now(partial(self._register, hashed=identify(candidate, self._config)))
         self._database.write_now(partial(jobs.adopt, job=self._job))
-        self._database.write_now(self._tag_seen)
         self._wake()
 
     @property
@@ -228,6 +229,8 @@ class Intake:
             tasks.rerun(connection, row, STAGES[0].name, dependents(STAGES[0].name), self._job)
             is_new = True
         identity.place(connection, candidate, row, self._job, is_new=is_new)
+        for tag in self._tags:
+            tags.add(connection, tag, [row])
         return candidate.size if is_new else 0
 
     def _record_unreadable(self, listing: Listing) -> None:
@@ -270,16 +273,13 @@ class Intake:
                 activity.record(connection, "schema.approved", book=row, job=self._job, by="ingest --yes")
                 tasks.promote(connection, row, NEEDS)
         self._fit_plan(connection, seen)
-        self._tag_seen(connection)
+        for tag in request.tags if request.tag_unchanged else ():
+            tags.add(connection, tag, books.seen_in(connection, self._job))  # with those that were forced back
         tasks.advance_groups(connection, NEEDS)
         if request.roots:
             jobs.adopt(connection, self._job)
         else:
             jobs.take_all(connection, self._job)
-
-    def _tag_seen(self, connection: sqlite3.Connection) -> None:
-        for tag in self._tags:
-            tags.add(connection, tag, books.seen_in(connection, self._job))
 
     def _fit_plan(self, connection: sqlite3.Connection, seen: Sequence[int]) -> None:
         """File optional stages of books seen that came before them; drop those that were switched off since."""

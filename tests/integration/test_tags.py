@@ -106,6 +106,10 @@ def test_a_watch_tags_what_it_takes_in(tmp_path: Path) -> None:
     library, tree = tmp_path / "library", make(tmp_path / "books", a_txt=TEXT)
     ran = librarian("watch", "--once", "--settle", "0", "--tag", "inbox", tree, library=library)
     assert (ran.code, tags_of(library)) == (0, {"a.txt": ["inbox"]})
+    assert librarian("tag", "remove", "inbox", "1", library=library).code == 0
+    make(tree, b_txt=TEXT * 2)
+    assert librarian("watch", "--once", "--settle", "0", "--tag", "inbox", tree, library=library).code == 0
+    assert tags_of(library) == {"a.txt": [], "b.txt": ["inbox"]}, "what a person took away is not given again"
 
 
 class Shelf:
