@@ -37,15 +37,15 @@ def read(
     """Yield parts of a few pages. Raises: ReadError."""
     with _document(descriptor, source.password) as document:
         span = pdf_text.page_span(_page_count(document), limits, pages)
-        labels = _labels(document)
+        labels, headings = _labels(document), _headings(document, limits)
         chars = lost = 0
         for start in range(span.start, span.stop, _PART_PAGES):
             found = [_page(document, i, limits) for i in range(start, min(start + _PART_PAGES, span.stop))]
             chars += sum(len(page.text) for page in found)
             if chars > limits.max_book_chars:
                 raise errors.ReadError("limit", f"more than {limits.max_book_chars} characters of text")
-            headings = _headings(document, limits) if start == 0 else ()
-            yield pdf_text.part_of(start, found, labels[start:], headings, also=("repaired",))
+            leading = tuple(item for item in headings if item.page in range(start, start + len(found)))
+            yield pdf_text.part_of(start, found, labels[start:], leading, also=("repaired",))
             lost += sum(page.warning == "partial" for page in found)
         if chars == 0 and len(span) == _page_count(document):
             raise pdf_text.without_text(all_lost=lost == len(span))

@@ -78,7 +78,7 @@ def _choose(
     connection: sqlite3.Connection,
     want: Want,
     caps: Caps,
-    busy: dict[str, int],
+    busy: dict[str, set[int]],
     *,
     alone: bool,
     among: Set[int] | None = None,
@@ -87,22 +87,22 @@ def _choose(
 
     `busy` are the books under way by concurrency group; those chosen are added.
     """
-    full = [group for group, count in busy.items() if count >= caps.groups.get(group, 1)]
+    full = [group for group, held in busy.items() if len(held) >= caps.groups.get(group, 1)]
     books = () if among is None else (json.dumps(sorted(among)),)
     rows = connection.execute(
-        "SELECT id, cost, concurrency_group FROM tasks WHERE state='ready' AND stage=? AND alone=? AND run_at<=?"
+        "SELECT id, book, cost, concurrency_group FROM tasks WHERE state='ready' AND stage=? AND alone=? AND run_at<=?"
         " AND concurrency_group NOT IN (SELECT value FROM json_each(?))"
         f"{' AND book IN (SELECT value FROM json_each(?))' if books else ''} ORDER BY order_key, mix LIMIT ?",
         (want.stage, alone, time.time(), json.dumps(full), *books, want.count),
     ).fetchall()
     chosen, seconds = [], 0.0
-    for task_id, cost, group in rows:
+    for task_id, book, cost, group in rows:
         if seconds >= want.seconds:
             break
-        if group and busy.get(group, 0) >= caps.groups.get(group, 1):
+        held = busy.setdefault(group, set()) if group else set()
+        if group and len(held) >= caps.groups.get(group, 1):
             continue
-        if group:
-            busy[group] = busy.get(group, 0) + 1
+        held.add(book)
         seconds += cost
         chosen.append(task_id)
     return chosen
@@ -118,13 +118,13 @@ def _lease(connection: sqlite3.Connection, task_id: int, queue: str, owner: str)
     return Task(**dict(zip(_TASK_COLUMNS, row, strict=True)))
 
 
-def _concurrency(connection: sqlite3.Connection) -> dict[str, int]:
+def _concurrency(connection: sqlite3.Connection) -> dict[str, set[int]]:
     """Books under way by concurrency group, in every process."""
-    rows = connection.execute(
-        "SELECT concurrency_group, count(DISTINCT book) FROM tasks"
-        " WHERE state = 'leased' AND concurrency_group <> '' GROUP BY concurrency_group"
-    )
-    return dict(rows.fetchall())
+    found: dict[str, set[int]] = {}
+    rows = "SELECT concurrency_group, book FROM tasks WHERE state = 'leased' AND concurrency_group <> ''"
+    for group, book in connection.execute(rows):
+        found.setdefault(group, set()).add(book)
+    return found
 
 
 def _books_under_way(connection: sqlite3.Connection) -> dict[str, set[int]]:

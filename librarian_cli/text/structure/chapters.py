@@ -25,6 +25,8 @@ _OUTER = ("volume", "book", "part", "act")
 _INNER = frozenset({"scene", "section", "article"})
 _DEEP = {f: depth for kinds in (decimals.FAMILIES, underlines.FAMILIES) for depth, f in enumerate(kinds)}
 _UNNUMBERED = families.UNNUMBERED | {"appendix"}
+_BODY_SHARE = 0.8
+"""Of a text: a line before that which says that it ends is that of one story among others."""
 _TITLE_LINES = 3
 _MAX_TITLE_CHARS = 200
 
@@ -146,7 +148,7 @@ def _clean(line: str) -> str:
 def _ended(text: str, placed: Sequence[outline.Placed]) -> int:
     """Index of the first heading after the line that says that the book ends; of several such lines none does."""
     lines = [found.start() for found in _THE_END.finditer(text)]
-    if len(lines) != 1 or 2 * lines[0] < len(text):
+    if len(lines) != 1 or lines[0] < _BODY_SHARE * len(text):
         return len(placed)
     return sum(p.start_char <= lines[0] for p in placed)
 

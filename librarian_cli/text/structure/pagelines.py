@@ -12,7 +12,7 @@ from itertools import accumulate, islice
 _MAX_LINE_CHARS = 300
 _MAX_TITLE_LINES = 4
 _MIN_PREFIX_CHARS = 4
-_MAX_LIKE = 1_000
+_MAX_LIKE = 100
 """Of lines that are alike so many are looked at: a bound for pages that repeat one line without end."""
 
 
@@ -37,9 +37,15 @@ class PageLines:
                 places = self._where.setdefault(key, [])
                 if len(places) < _MAX_LIKE:
                     places.append(index)
+        self._whole: dict[str, list[int]] = {}
 
     def whole(self, key: str) -> list[int]:
         """Indexes of the lines that hold a title and nothing else, or begin the lines over which it is broken."""
+        if key not in self._whole:
+            self._whole[key] = self._find_whole(key)
+        return self._whole[key]
+
+    def _find_whole(self, key: str) -> list[int]:
         beginnings = (self._where.get(key[:length], ()) for length in range(1, min(len(key), _MAX_LINE_CHARS) + 1))
         return sorted(index for places in beginnings for index in places if self._is_broken_over(key, index))
 

@@ -10,7 +10,7 @@ from reportlab.lib.pagesizes import A5
 from reportlab.pdfgen import canvas
 
 from librarian_cli import errors, models
-from librarian_cli.readers import pdf, pdf_text
+from librarian_cli.readers import pdf, pdf_fallback, pdf_text
 from tests.unit.readers.samples import LIMITS, make_pdf, source_of, text_of, warnings_of
 
 PAGES = [[f"This is page {number}.", "It has two lines."] for number in range(1, 41)]
@@ -203,3 +203,18 @@ def test_a_pages_text_is_cleaned(raw: str, wanted: str) -> None:
 )
 def test_text_without_meaning_is_told(text: str, garbled: bool) -> None:
     assert pdf_text.is_garbled(text) is garbled
+
+
+def test_the_second_reader_gives_each_heading_with_the_part_that_holds_its_page(tmp_path: Path) -> None:
+    path = make_pdf(tmp_path / "a.pdf", PAGES)
+    source = source_of(path)
+    with path.open("rb") as file:
+        parts = [
+            part
+            for span in (range(16), range(16, 40))
+            for part in pdf_fallback.read(file.fileno(), source, LIMITS, span)
+        ]
+    pages = [heading.page for part in parts for heading in part.headings]
+    assert pages == list(range(40))
+    for part in parts:
+        assert {item.page for item in part.headings} <= set(range(part.first_page, part.first_page + len(part.pages)))

@@ -171,3 +171,16 @@ def test_a_full_group_at_the_head_of_the_queue_does_not_hide_the_others(
     tasks.set_priority(connection, shelf[4], 1)
     claimed = [task.book_row for _ in range(3) for task in claim(connection, "extract", count=1)]
     assert claimed == [shelf[0], shelf[4]]
+
+
+def test_a_book_of_a_concurrency_group_counts_once_for_all_that_is_claimed_of_it(
+    connection: sqlite3.Connection, shelf: list[int]
+) -> None:
+    caps = Caps({}, 100, {"nas": 2})
+    for book in shelf[2:]:
+        tasks.cancel(connection, book)
+    (first,) = claim(connection, "extract", count=1, caps=caps)
+    finish(connection, first)
+    finish(connection, *claim(connection, "chunk", caps=caps))
+    claimed = claim(connection, "audit", "enrich", "extract", caps=caps)
+    assert [task.book_row for task in claimed] == [first.book_row, first.book_row, shelf[1]]

@@ -122,6 +122,13 @@ def test_books_that_are_advertised_after_the_end_are_back_matter() -> None:
     assert {c.kind for c in chapters.find_chapters(twice, found)} == {"body"}
 
 
+def test_the_end_of_one_story_among_others_ends_no_book() -> None:
+    lines = ["The Jar", "The Lamp", "The Quay", "The Road", "Home"]
+    text = book(*lines[:3], paragraphs=6) + "\nTHE END.\n" + book(*lines[3:], paragraphs=6)
+    found = [BookHeading(line, 1, text.index(line + "\n"), len(text), exact=True) for line in lines]
+    assert {c.kind for c in chapters.find_chapters(text, found)} == {"body"}
+
+
 def test_a_text_of_nothing_but_numbers_takes_no_time() -> None:
     numbers = [f"{a}.{b}" for a in range(1, 999) for b in range(1, 31)]
     text = "".join(f"{n} Tides\n{n.split('.')[0]} Winds\n" for n in numbers)
