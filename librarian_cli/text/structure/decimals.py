@@ -61,6 +61,8 @@ def find_sections(body: str) -> list[Candidate]:
         return []
     if len(chain) < _MANY and chain[-1][0].start - chain[0][0].start < _MIN_SHARE * len(body):
         return []
+    if _are_dates([number for _, number in chain]):
+        return []
     tops = _tops(chain, [(c, n[0]) for c, n in lines if len(n) == 1 and _is_title(c)])
     return sorted([*tops, *(candidate for candidate, _ in chain)], key=lambda c: c.start)
 
@@ -77,6 +79,12 @@ def _numbered(body: str) -> Iterator[tuple[Candidate, _Number]]:
         blanks, apart = surroundings(padded, match.start(), match.end())
         family = FAMILIES[len(number) - 1]
         yield Candidate(match.start(1) - 1, match.end() - 1, line, family, number[-1], match[2], blanks, apart), number
+
+
+def _are_dates(numbers: Sequence[_Number]) -> bool:
+    """Days and months: the first number goes on while the last stays, 3.1, 4.1, 5.1; in sections the last goes on."""
+    stays = sum(a[0] != b[0] and a[1:] == b[1:] for a, b in pairwise(numbers))
+    return 2 * stays > len(numbers)
 
 
 def _is_prose(title: str) -> bool:
@@ -107,7 +115,7 @@ def _without_lists(lines: Sequence[tuple[Candidate, _Number]]) -> list[tuple[Can
 
 def _without_running_heads(lines: Sequence[tuple[Candidate, _Number]]) -> list[tuple[Candidate, _Number]]:
     """Drop lines that end with a page number where the same heading stands without one."""
-    named = [(number, keys.letters(candidate.title)) for candidate, number in lines]
+    named = [(number, keys.letters(_PAGE.sub("", candidate.title))) for candidate, number in lines]
     plain = {name for (candidate, _), name in zip(lines, named, strict=True) if not _PAGE.search(candidate.title)}
     return [
         line for line, name in zip(lines, named, strict=True) if name not in plain or not _PAGE.search(line[0].title)

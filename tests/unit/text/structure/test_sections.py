@@ -129,6 +129,17 @@ def test_the_end_of_one_story_among_others_ends_no_book() -> None:
     assert {c.kind for c in chapters.find_chapters(text, found)} == {"body"}
 
 
+def test_running_heads_with_roman_page_numbers_are_no_sections() -> None:
+    sections = [f"{a}.{b} Tides of the {b}th harbour" for a in range(1, 4) for b in range(1, 5)]
+    text = book(*sections, paragraphs=2).replace(sections[2] + "\n", f"{sections[2]} xii\n\n{sections[2]}\n")
+    assert [c.title for c in chapters.find_chapters(text)] == [c.title for c in chapters.find_chapters(book(*sections))]
+
+
+def test_days_and_months_of_a_diary_are_no_sections() -> None:
+    days = [f"{day}.{month}. Wir gingen an den Hafen" for month in range(1, 13) for day in range(1, 29)]
+    assert chapters.find_chapters(book(*days, paragraphs=1)) == ()
+
+
 def test_a_text_of_nothing_but_numbers_takes_no_time() -> None:
     numbers = [f"{a}.{b}" for a in range(1, 999) for b in range(1, 31)]
     text = "".join(f"{n} Tides\n{n.split('.')[0]} Winds\n" for n in numbers)
