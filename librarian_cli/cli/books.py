@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from librarian_cli.cli import complete
-from librarian_cli.cli.context import Settings, json_option, pass_settings
+from librarian_cli.cli.context import ID_CHARS, TAG, Settings, json_option, pass_settings
 
 if TYPE_CHECKING:
     from librarian_cli.details import BookDetails
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 _OUTCOMES = ("ok", "ok-with-warning", "failed", "skipped", "duplicate", "unchanged", "waiting")
 _SORTS = ("title", "author", "trust", "size", "added")
 _STATUSES = ("ok", "ok-with-warning", "failed", "waiting", "pending")
-_ID_CHARS = 12
 
 
 @click.command()
@@ -24,10 +23,7 @@ _ID_CHARS = 12
 @click.option(
     "--status", type=click.Choice(["ok", "ok-with-warning", "failed", "waiting", "pending"]), help="Only these."
 )
-@click.option(
-    "--tag", "tags", multiple=True, metavar="TAG", shell_complete=complete.tags,
-    help="Only those with this tag; may be repeated: with all of them.",
-)  # fmt: skip
+@click.option("--tag", "tags", type=TAG, multiple=True, help="Only those with this tag, or with all that are given.")
 @json_option
 @pass_settings
 def books(settings: Settings, *, sort: str, status: str | None, tags: tuple[str, ...], as_json: bool) -> None:
@@ -128,7 +124,7 @@ def remove(settings: Settings, *, book: tuple[str, ...], as_json: bool) -> None:
         render.document({"removed": [gone.id for gone in removed]})
         return
     for gone in removed:
-        render.echo(f"removed {gone.id[:_ID_CHARS]}  {render.escape(gone.title)}")
+        render.echo(f"removed {gone.id[:ID_CHARS]}  {render.escape(gone.title)}")
 
 
 def _row(item: "BookDetails") -> tuple[str, ...]:
@@ -136,7 +132,7 @@ def _row(item: "BookDetails") -> tuple[str, ...]:
 
     book = item.book
     return (
-        book.id[:_ID_CHARS],
+        book.id[:ID_CHARS],
         render.shorten(render.escape(book.title), 44),
         render.shorten(render.escape(book.author), 24),
         book.language,

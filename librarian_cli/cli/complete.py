@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem
 
+from librarian_cli.cli.context import ID_CHARS
 from librarian_cli.errors import LibrarianError
 
 if TYPE_CHECKING:
     import sqlite3
 
 Items = list[CompletionItem]
-_ID_CHARS = 12
 _HELP_CHARS = 60
 _MOST_BOOKS = 200
 _MOST_JOBS = 50
@@ -30,7 +30,7 @@ def books(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
     from librarian_cli.store import books as stored
 
     def find(reader: "sqlite3.Connection") -> Iterable[tuple[str, str]]:
-        chars = max(_ID_CHARS, len(incomplete))
+        chars = max(ID_CHARS, len(incomplete))
         return ((book.id[:chars], book.title) for book in stored.beginning(reader, incomplete, _MOST_BOOKS))
 
     return _offer(ctx, find)

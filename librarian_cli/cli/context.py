@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from librarian_cli.app import Librarian
     from librarian_cli.events import Bus
     from librarian_cli.settings import Config
@@ -75,6 +77,9 @@ def _bus_of_notices() -> "Bus":
 
 pass_settings = click.make_pass_decorator(Settings)
 
+ID_CHARS = 12
+"""How much of a book's id is shown."""
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead.")
 
 
@@ -117,5 +122,22 @@ class _Duration(click.ParamType[float]):
         return seconds
 
 
+class _Tag(click.ParamType[str]):
+    """A tag, in the form in which it is stored."""
+
+    name = "tag"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from librarian_cli.store.tags import name_of
+
+        return name_of(value)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+        from librarian_cli.cli import complete
+
+        return complete.tags(ctx, param, incomplete)
+
+
 MOMENT = _Moment()
 DURATION = _Duration()
+TAG = _Tag()

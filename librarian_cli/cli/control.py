@@ -1,17 +1,12 @@
 """`librarian pause`, `resume`, `cancel`, `retry` and `prioritise`: live control from a second terminal."""
 
-from typing import TYPE_CHECKING
-
 import click
 
 from librarian_cli.cli import complete
 from librarian_cli.cli.context import Settings, json_option, pass_settings
 
-if TYPE_CHECKING:
-    from librarian_cli.models import Book
-
 _LEVELS = ("low", "medium", "high", "critical")
-_ID_CHARS = 12
+_NOTHING = "nothing to do: no such book has anything left, or is in that state"
 
 
 @click.command()
@@ -59,9 +54,11 @@ def cancel(settings: Settings, *, targets: tuple[str, ...], as_json: bool) -> No
 
     What runs is stopped, and nothing half-written stays. `librarian retry` takes a cancelled book up again.
     """
+    from librarian_cli.cli import render
+
     with settings.open() as librarian:
         changed = librarian.cancel(targets)
-    _report("cancelled", changed, as_json=as_json)
+    render.changed_books("cancelled", changed, as_json=as_json, nothing=_NOTHING)
 
 
 @click.command()
@@ -84,7 +81,7 @@ def retry(settings: Settings, *, targets: tuple[str, ...], failed: bool, as_json
     if as_json:
         render.document({"job": job, "retried": [book.id for book in changed]})
         return
-    _report("ready again", changed, as_json=False)
+    render.changed_books("ready again", changed, as_json=False, nothing=_NOTHING)
     if changed:
         render.notice(f"job {job}; a running `ingest` takes it up, else run `librarian ingest`")
 
@@ -99,18 +96,8 @@ def prioritise(settings: Settings, *, targets: tuple[str, ...], level: str, as_j
 
     They move to its place in the queue.
     """
-    with settings.open() as librarian:
-        changed = librarian.prioritise(targets, level)
-    _report("prioritised", changed, as_json=as_json)
-
-
-def _report(word: str, changed: "list[Book]", *, as_json: bool) -> None:
     from librarian_cli.cli import render
 
-    if as_json:
-        render.document({word: [book.id for book in changed]})
-        return
-    for book in changed:
-        render.echo(f"{word}  {book.id[:_ID_CHARS]}  {render.escape(book.title)}")
-    if not changed:
-        render.notice("nothing to do: no such book has anything left, or is in that state")
+    with settings.open() as librarian:
+        changed = librarian.prioritise(targets, level)
+    render.changed_books("prioritised", changed, as_json=as_json, nothing=_NOTHING)

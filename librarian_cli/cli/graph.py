@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING
 import click
 
 from librarian_cli.cli import complete
-from librarian_cli.cli.context import Settings, json_option, pass_settings
+from librarian_cli.cli.context import ID_CHARS, Settings, json_option, pass_settings
 
 if TYPE_CHECKING:
     from librarian_cli.graph import Graph, Related
 
 _SHOWN_BOOKS = 5
-_ID_CHARS = 12
 
 
 @click.command()
@@ -45,7 +44,7 @@ def _print_graph(found: "Graph") -> None:
     name = click.style(render.escape(found.name), bold=True)
     render.echo(f"{name}  {_kind(found.type)}{_times(found.count)}")
     for book in found.books[:_SHOWN_BOOKS]:
-        render.echo(f"  {book.book[:_ID_CHARS]}  {render.escape(book.title)}  {_times(book.count)}")
+        render.echo(f"  {book.book[:ID_CHARS]}  {render.escape(book.title)}  {_times(book.count)}")
     if len(found.books) > _SHOWN_BOOKS:
         render.echo(f"  and {len(found.books) - _SHOWN_BOOKS} more books")
     _print_related(found.related, "")
@@ -57,7 +56,7 @@ def _print_related(items: "tuple[Related, ...]", indent: str) -> None:
     for place, item in enumerate(items, 1):
         is_last = place == len(items)
         first = item.passages[0]
-        passage = click.style(f"{first.book[:_ID_CHARS]}:{first.start_char}-{first.end_char}", dim=True)
+        passage = click.style(f"{first.book[:ID_CHARS]}:{first.start_char}-{first.end_char}", dim=True)
         name = click.style(render.escape(item.name), bold=True)
         branch = f"{indent}{'└─' if is_last else '├─'}"
         render.echo(f"{branch} {name}  {_kind(item.type)}together {_times(item.together)}  {passage}")

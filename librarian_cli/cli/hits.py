@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from librarian_cli.cli import complete
+from librarian_cli.cli.context import TAG
 
 if TYPE_CHECKING:
     from librarian_cli.models import Hit
@@ -18,14 +18,7 @@ _FILTERS = (
     click.option("--collection", metavar="NAME", help="Books of this collection, and of those below it."),
     click.option("--group", metavar="NAME", help="Books of this order group."),
     click.option("--min-trust", type=click.FloatRange(0, 1), metavar="X", help="Books with at least this trust score."),
-    click.option(
-        "--tag",
-        "tags",
-        multiple=True,
-        metavar="TAG",
-        shell_complete=complete.tags,
-        help="Books with this tag; may be repeated: with all of them.",
-    ),
+    click.option("--tag", "tags", type=TAG, multiple=True, help="Books with this tag, or with all that are given."),
 )
 
 

@@ -2,12 +2,11 @@
 
 import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from librarian_cli.cli import complete
-from librarian_cli.cli.context import DURATION, Settings, json_option, pass_settings
+from librarian_cli.cli.context import DURATION, TAG, Settings, json_option, pass_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,10 +45,7 @@ class _IngestCommand(click.Command):
 @click.option(
     "--priority", type=click.Choice(["low", "medium", "high", "critical"]), default="medium", show_default=True
 )
-@click.option(
-    "--tag", "tags", multiple=True, metavar="TAG", shell_complete=complete.tags,
-    help="Give every book seen this tag; may be repeated.",
-)  # fmt: skip
+@click.option("--tag", "tags", type=TAG, multiple=True, help="Give every book seen this tag; may be repeated.")
 @click.option("--dry-run", is_flag=True, help="Print what would be done with each file and why, and change nothing.")
 @click.option("--no-wait", is_flag=True, help="File the work, print the job's id and exit; a later process does it.")
 @click.option(
@@ -67,7 +63,18 @@ class _IngestCommand(click.Command):
 @click.option("--progress/--no-progress", default=None, help="Bars; by default on a terminal only.")
 @json_option
 @pass_settings
-def ingest(settings: Settings, /, *, paths: tuple[bytes, ...], lists: tuple[bytes, ...], null: bool, tags: tuple[str, ...], as_json: bool, strict: bool, min_trust: float | None, **options: object) -> None:  # fmt: skip  # noqa: E501
+def ingest(
+    settings: Settings,
+    /,
+    *,
+    paths: tuple[bytes, ...],
+    lists: tuple[bytes, ...],
+    null: bool,
+    as_json: bool,
+    strict: bool,
+    min_trust: float | None,
+    **options: Any,
+) -> None:
     """Take in what is new or changed below PATHS, then exit.
 
     Without PATHS, do what waits in the library. A PATH may be - for a list of paths on standard input, or a single
@@ -80,15 +87,13 @@ def ingest(settings: Settings, /, *, paths: tuple[bytes, ...], lists: tuple[byte
     from librarian_cli.pipeline.intake import Request
     from librarian_cli.pipeline.shutdown import Shutdown
     from librarian_cli.progress import Progress
-    from librarian_cli.store.tags import name_of
 
-    if not paths and not lists and (options["no_wait"] or options["force"] or tags):
+    if not paths and not lists and (options["no_wait"] or options["force"] or options["tags"]):
         raise click.UsageError("name at least one path; without one, `ingest` does what waits already")
     if options["no_wait"] and options["max_runtime"]:
         raise click.UsageError("--no-wait does no work that --max-runtime could end; leave one of them out")
     if options["dry_run"] and options["no_wait"]:
         raise click.UsageError("--dry-run files no work, so it cannot go with --no-wait; leave one of them out")
-    tags = tuple(map(name_of, tags))
     named = pathlist.gather(paths, lists, null=null)
     roots = tuple(dict.fromkeys(discover.resolve(path) for path in named))
     bus, shutdown = Bus(), Shutdown()
@@ -98,7 +103,9 @@ def ingest(settings: Settings, /, *, paths: tuple[bytes, ...], lists: tuple[byte
             return
         chosen = librarian.config.ingest
         selection = discover.Selection(chosen.include, chosen.exclude, chosen.hidden)
-        request = Request(roots, selection, options["force"], bool(options["yes"]), options["priority"], tags=tags)  # type: ignore[arg-type]  # click checked it
+        request = Request(
+            roots, selection, options["force"], bool(options["yes"]), options["priority"], tags=options["tags"]
+        )
         if options["dry_run"]:
             _print_plan(librarian, request, options["jobs"], as_json=as_json, every_file=settings.verbose > 0)
             return
@@ -106,9 +113,9 @@ def ingest(settings: Settings, /, *, paths: tuple[bytes, ...], lists: tuple[byte
             _print_job(librarian.enqueue(request), as_json=as_json)
             return
         shows = _shows(settings, options["progress"])
-        time_limit = shutdown.after(options["max_runtime"])  # type: ignore[arg-type]  # likewise
+        time_limit = shutdown.after(options["max_runtime"])
         with shutdown.on_signals(), time_limit, Progress(bus, shown=shows, quiet=settings.quiet):
-            result = librarian.ingest(request, jobs=options["jobs"], shutdown=shutdown)  # type: ignore[arg-type]  # likewise
+            result = librarian.ingest(request, jobs=options["jobs"], shutdown=shutdown)
         code = _exit_code(librarian, result, shutdown.signal, strict=strict, min_trust=min_trust)
         librarian.record_exit(result.job, code)
         _report(librarian, result, as_json=as_json, table=not settings.quiet and (shows or settings.verbose > 0))
@@ -144,10 +151,10 @@ def _print_nothing(librarian: "Librarian", options: "Mapping[str, object]", *, a
         render.notice("Nothing to do: the list of paths is empty.")
 
 
-def _print_plan(librarian: "Librarian", request: "Request", jobs: object, *, as_json: bool, every_file: bool) -> None:
+def _print_plan(librarian: "Librarian", request: "Request", jobs: int | None, *, as_json: bool, every_file: bool) -> None:
     from librarian_cli.cli import plan
 
-    plan.show(librarian.plan(request, jobs=jobs), as_json=as_json, every_file=every_file)  # type: ignore[arg-type]  # click checked it
+    plan.show(librarian.plan(request, jobs=jobs), as_json=as_json, every_file=every_file)
 
 
 def _print_job(job: int, *, as_json: bool) -> None:

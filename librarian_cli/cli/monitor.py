@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from librarian_cli.cli import complete
-from librarian_cli.cli.context import MOMENT, Settings, json_option, pass_settings
+from librarian_cli.cli.context import ID_CHARS, MOMENT, Settings, json_option, pass_settings
 
 if TYPE_CHECKING:
     from librarian_cli.status import Status
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 _AGENT_STATUSES = ("active", "running", "idle", "error", "terminated")
 _PRIORITY_NAMES = {1: "low", 5: "medium", 10: "high", 20: "critical"}
-_ID_CHARS = 12
 _INTERRUPTED = 130
 
 
@@ -261,7 +260,7 @@ def _print_job(job: "Job", books: "list[JobBook]", *, as_json: bool) -> None:
     render.echo(f"job {job.id}: {job.command}, {job.percent:g} % of {job.books} books")
     rows = [
         (
-            book.id[:_ID_CHARS],
+            book.id[:ID_CHARS],
             render.shorten(render.escape(book.title), 44),
             book.status,
             ", ".join(f"{stage} {state}" for stage, state in book.stages.items() if state != "done"),
@@ -352,7 +351,7 @@ def _print_entry(entry: "Entry") -> None:
     from librarian_cli.cli import render
 
     details = ", ".join(f"{name}={value}" for name, value in entry.details.items())
-    target = f"{(entry.book or '')[:_ID_CHARS]} {entry.target}".strip()
+    target = f"{(entry.book or '')[:ID_CHARS]} {entry.target}".strip()
     line = f"{render.local_time(entry.at)}  {entry.action:<20}  {target}" + (f"  ({details})" if details else "")
     render.echo(render.escape(line))
 

@@ -9,9 +9,14 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from librarian_cli.cli.context import ID_CHARS
+
+if TYPE_CHECKING:
+    from librarian_cli.models import Book
 
 VERSION = 1
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -94,6 +99,17 @@ def document(values: Mapping[str, Any]) -> None:
         else:
             out.write(json.dumps(value))
     out.write("}\n")
+
+
+def changed_books(word: str, books: "Sequence[Book]", *, as_json: bool, nothing: str) -> None:
+    """Tell what a command did to which books; `nothing` is the notice where it had nothing to do."""
+    if as_json:
+        document({word: [book.id for book in books]})
+        return
+    for book in books:
+        echo(f"{word}  {book.id[:ID_CHARS]}  {escape(book.title)}")
+    if not books:
+        notice(nothing)
 
 
 def line(values: Mapping[str, Any]) -> None:

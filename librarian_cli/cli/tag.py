@@ -1,17 +1,11 @@
 """`librarian tag add`, `remove` and `list`."""
 
-from typing import TYPE_CHECKING
-
 import click
 
 from librarian_cli.cli import complete
-from librarian_cli.cli.context import Settings, json_option, pass_settings
+from librarian_cli.cli.context import TAG, Settings, json_option, pass_settings
 
-if TYPE_CHECKING:
-    from librarian_cli.models import Book
-
-_ID_CHARS = 12
-_TAG = click.argument("tag", shell_complete=complete.tags)
+_TAG = click.argument("tag", type=TAG)
 _TARGETS = click.argument(
     "targets", nargs=-1, required=True, metavar="BOOK|JOB...", shell_complete=complete.books_and_jobs
 )
@@ -32,9 +26,11 @@ def tag() -> None:
 @pass_settings
 def add(settings: Settings, *, tag: str, targets: tuple[str, ...], as_json: bool) -> None:
     """Give books, or the books of a job, TAG. Those that have it keep it."""
+    from librarian_cli.cli import render
+
     with settings.open() as librarian:
         changed = librarian.tag(tag, targets)
-    _report("tagged", changed, "nothing to do: they have this tag already", as_json=as_json)
+    render.changed_books("tagged", changed, as_json=as_json, nothing="nothing to do: they have this tag already")
 
 
 @tag.command()
@@ -44,9 +40,11 @@ def add(settings: Settings, *, tag: str, targets: tuple[str, ...], as_json: bool
 @pass_settings
 def remove(settings: Settings, *, tag: str, targets: tuple[str, ...], as_json: bool) -> None:
     """Take TAG from books, or from the books of a job. A tag that no book has is gone."""
+    from librarian_cli.cli import render
+
     with settings.open() as librarian:
         changed = librarian.untag(tag, targets)
-    _report("untagged", changed, "nothing to do: none of them has this tag", as_json=as_json)
+    render.changed_books("untagged", changed, as_json=as_json, nothing="nothing to do: none of them has this tag")
 
 
 @tag.command("list")
@@ -65,15 +63,3 @@ def list_(settings: Settings, *, as_json: bool) -> None:
         render.echo(render.table(rows, ("TAG", "BOOKS"), right=(1,)))
     else:
         render.notice("No tags here. `librarian tag add TAG BOOK` gives a book one.")
-
-
-def _report(word: str, changed: "list[Book]", nothing: str, *, as_json: bool) -> None:
-    from librarian_cli.cli import render
-
-    if as_json:
-        render.document({word: [book.id for book in changed]})
-        return
-    for book in changed:
-        render.echo(f"{word}  {book.id[:_ID_CHARS]}  {render.escape(book.title)}")
-    if not changed:
-        render.notice(nothing)

@@ -6,12 +6,11 @@ import sys
 from contextlib import contextmanager
 from dataclasses import replace
 from logging.handlers import RotatingFileHandler
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from librarian_cli.cli import complete
-from librarian_cli.cli.context import Settings, pass_settings
+from librarian_cli.cli.context import TAG, Settings, pass_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,10 +33,7 @@ logger = logging.getLogger(__name__)
 @click.option(
     "--priority", type=click.Choice(["low", "medium", "high", "critical"]), default="medium", show_default=True
 )
-@click.option(
-    "--tag", "tags", multiple=True, metavar="TAG", shell_complete=complete.tags,
-    help="Give every book taken in this tag; may be repeated.",
-)  # fmt: skip
+@click.option("--tag", "tags", type=TAG, multiple=True, help="Give every book taken in this tag; may be repeated.")
 @click.option("--jobs", "-j", type=click.IntRange(1), metavar="N", help="At most N workers in each stage.")
 @click.option("--include", multiple=True, metavar="GLOB", help="Take these files only.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Leave these files out.")
@@ -47,7 +43,7 @@ logger = logging.getLogger(__name__)
 )
 @click.option("--progress/--no-progress", default=None, help="Bars; by default on a terminal only.")
 @pass_settings
-def watch(settings: Settings, /, *, folders: tuple[bytes, ...], tags: tuple[str, ...], once: bool, doctor: bool, **options: object) -> None:  # fmt: skip  # noqa: E501
+def watch(settings: Settings, /, *, folders: tuple[bytes, ...], once: bool, doctor: bool, **options: Any) -> None:
     """Take in what is below each DIR, and then what arrives.
 
     It ends with Ctrl-C or SIGTERM. Files are taken once they stand still. SIGHUP reads the settings anew, SIGUSR1
@@ -55,9 +51,7 @@ def watch(settings: Settings, /, *, folders: tuple[bytes, ...], tags: tuple[str,
     """
     from librarian_cli import discover
     from librarian_cli.cli import service
-    from librarian_cli.store.tags import name_of
 
-    options["tags"] = tuple(map(name_of, tags))
     roots = tuple(dict.fromkeys(discover.resolve(path) for path in folders))
     if doctor:
         sys.exit(_diagnose(settings, roots, options))
@@ -69,12 +63,12 @@ def watch(settings: Settings, /, *, folders: tuple[bytes, ...], tags: tuple[str,
     sys.exit(code)
 
 
-def _load(settings: Settings, options: dict[str, object]) -> "Config":
+def _load(settings: Settings, options: dict[str, Any]) -> "Config":
     chosen = settings.load(_flags(options))
     return replace(chosen, limits=replace(chosen.limits, grace_seconds=chosen.watch.grace_seconds))
 
 
-def _reload(settings: Settings, options: dict[str, object]) -> "Config | None":
+def _reload(settings: Settings, options: dict[str, Any]) -> "Config | None":
     """Read the settings anew; say what is wrong with them, and keep the old ones then."""
     from librarian_cli.cli import render
     from librarian_cli.errors import UsageError
@@ -87,7 +81,7 @@ def _reload(settings: Settings, options: dict[str, object]) -> "Config | None":
 
 
 def _watch(
-    settings: Settings, chosen: "Config", roots: tuple[bytes, ...], options: dict[str, object], *, once: bool
+    settings: Settings, chosen: "Config", roots: tuple[bytes, ...], options: dict[str, Any], *, once: bool
 ) -> int | None:
     from librarian_cli.app import Librarian
     from librarian_cli.cli import service
@@ -108,8 +102,8 @@ def _watch(
         _log_file(chosen),
         Progress(bus, shown=shows, quiet=settings.quiet),
     ):
-        jobs = int(str(options["jobs"])) if options["jobs"] else None
-        outcomes = librarian.watch(_request(librarian, roots, options), jobs=jobs, shutdown=shutdown, once=once)
+        request = _request(librarian, roots, options)
+        outcomes = librarian.watch(request, jobs=options["jobs"], shutdown=shutdown, once=once)
         if not shutdown.reload_asked:
             service.stopping()  # a manager that hears this waits for the end, then kills
     if shutdown.reload_asked:
@@ -119,24 +113,23 @@ def _watch(
     return 3 if outcomes.get("failed") else 0
 
 
-def _request(librarian: "Librarian", roots: tuple[bytes, ...], options: dict[str, object]) -> "Request":
+def _request(librarian: "Librarian", roots: tuple[bytes, ...], options: dict[str, Any]) -> "Request":
     from librarian_cli import discover
     from librarian_cli.pipeline.intake import Request
 
     chosen = librarian.config.ingest
     selection = discover.Selection(chosen.include, chosen.exclude, chosen.hidden)
-    tags: tuple[str, ...] = options["tags"]  # type: ignore[assignment]  # `watch` put it there
     return Request(
         roots,
         selection,
-        approve=bool(options["yes"]),
-        priority=str(options["priority"]),
-        tags=tags,
+        approve=options["yes"],
+        priority=options["priority"],
+        tags=options["tags"],
         tag_unchanged=False,
     )
 
 
-def _flags(options: dict[str, object]) -> dict[str, object]:
+def _flags(options: dict[str, Any]) -> dict[str, object]:
     return {
         "ingest.include": options["include"] or None,
         "ingest.exclude": options["exclude"] or None,
@@ -207,7 +200,7 @@ def _log_file(config: "Config") -> "Iterator[None]":
         handler.close()
 
 
-def _diagnose(settings: Settings, roots: tuple[bytes, ...], options: dict[str, object]) -> int:
+def _diagnose(settings: Settings, roots: tuple[bytes, ...], options: dict[str, Any]) -> int:
     from librarian_cli import config, watch_doctor
     from librarian_cli.cli import render
 

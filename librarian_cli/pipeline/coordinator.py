@@ -70,7 +70,7 @@ class Coordinator:
         self._held_bytes = 0
         self._claiming = False
         self._hungry = True
-        self._has_new_text = False
+        self._has_new_text = True  # an earlier run may have left some
         self._next_look = 0.0
         self.changed: list[Candidate] = []
 

@@ -43,9 +43,19 @@ class Engine:
             self.database, self.config, command=self.command, owner=self.owner.name, priority=priority
         )
 
-    def close_job(self, job: int, started: float, **ending: bool) -> IngestResult:
-        """End a job's run, which `started` at a time of the monotonic clock; `ending` as for `ledger.close_job`."""
-        return ledger.close_job(self.database, self.config, self.bus, job=job, started=started, **ending)
+    def close_job(
+        self, job: int, started: float, *, interrupted: bool = False, out_of_time: bool = False
+    ) -> IngestResult:
+        """End a job's run, which `started` at a time of the monotonic clock."""
+        return ledger.close_job(
+            self.database,
+            self.config,
+            self.bus,
+            job=job,
+            started=started,
+            interrupted=interrupted,
+            out_of_time=out_of_time,
+        )
 
     def intake(self, job: int, *, defer: Callable[[Candidate], bool] = lambda _: False) -> Intake:
         """What scans for a job and wakes us when it finds something; `defer` as for `Intake`."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from librarian_cli.store.database import Database
 from tests.support import stored
 
 
@@ -13,5 +14,13 @@ from tests.support import stored
 def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     """A writable connection to a new, empty library."""
     opened = stored.make_library(tmp_path / "library.db")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def database(tmp_path: Path, connection: sqlite3.Connection) -> Iterator[Database]:
+    """That library as programs open it, beside the connection."""
+    opened = Database(tmp_path)
     yield opened
     opened.close()

@@ -1,8 +1,6 @@
 """Live control on rows alone: what a person may name, what it changes, and what it leaves as it was."""
 
 import sqlite3
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -17,21 +15,6 @@ from tests.support import filed, stored
 from tests.support.stored import sha256_of
 
 TEXT = "The tide rises. " * 20
-
-
-@pytest.fixture
-def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection beside the library's own: what the pipeline would have done."""
-    opened = stored.make_library(tmp_path / "library.db")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def database(tmp_path: Path, connection: sqlite3.Connection) -> Iterator[Database]:
-    opened = Database(tmp_path)
-    yield opened
-    opened.close()
 
 
 def logged(database: Database) -> list[str]:

@@ -2,7 +2,6 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,22 +10,8 @@ from librarian_cli import tagging
 from librarian_cli.errors import UsageError
 from librarian_cli.store import books, jobs, tags
 from librarian_cli.store.database import Database
-from tests.support import filed, stored
+from tests.support import filed
 from tests.support.stored import sha256_of
-
-
-@pytest.fixture
-def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    opened = stored.make_library(tmp_path / "library.db")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def database(tmp_path: Path, connection: sqlite3.Connection) -> Iterator[Database]:
-    opened = Database(tmp_path)
-    yield opened
-    opened.close()
 
 
 def test_books_are_named_by_the_beginning_of_their_id_and_by_their_job(
