@@ -151,7 +151,9 @@ def _print_nothing(librarian: "Librarian", options: "Mapping[str, object]", *, a
         render.notice("Nothing to do: the list of paths is empty.")
 
 
-def _print_plan(librarian: "Librarian", request: "Request", jobs: int | None, *, as_json: bool, every_file: bool) -> None:
+def _print_plan(
+    librarian: "Librarian", request: "Request", jobs: int | None, *, as_json: bool, every_file: bool
+) -> None:
     from librarian_cli.cli import plan
 
     plan.show(librarian.plan(request, jobs=jobs), as_json=as_json, every_file=every_file)
