@@ -217,7 +217,8 @@ def _places(text_page: Any, raw: str, heights: Sequence[float]) -> dict[float | 
     starts = pdf_heights.places(text_page, raw, heights)
     cleaned = {0: 0}
     for above, start in pairwise(sorted({0, *starts})):
-        cleaned[start] = cleaned[above] + len(pdf_text.clean_page(raw[above:start]))
+        mark = pdf_text.clean_page(raw[above:start] + "0")  # a page of blank lines alone would be empty
+        cleaned[start] = cleaned[above] + len(mark) - len("0\n")
     return {height: cleaned[start] for height, start in zip(heights, starts, strict=True)}
 
 

@@ -86,8 +86,9 @@ class _Finder:
         self._kept: dict[tuple[int, int, _Kind], PageLines] = {}
         self._page_starts: dict[int, int] = {}
         for heading in found:
-            start = self._page_starts.get(heading.end_char, heading.start_char)
-            self._page_starts[heading.end_char] = min(start, heading.start_char)
+            if heading.start_char < heading.end_char:
+                start = self._page_starts.get(heading.end_char, heading.start_char)
+                self._page_starts[heading.end_char] = min(start, heading.start_char)
 
     def line(self, heading: models.BookHeading) -> int | None:
         """Find a title where the file puts it, else on the page, nearest to there, else at the top of the next page.
@@ -95,7 +96,9 @@ class _Finder:
         Links may point just above their place. A page begins, for all that is known, at the first entry that leads to
         it.
         """
-        start, end = self._page_starts[heading.end_char], heading.end_char
+        start, end = heading.start_char, heading.end_char
+        if start < end:  # else the page is empty, and ends where the one before it does
+            start = self._page_starts[end]
         title, near = " ".join(heading.title.split()), heading.start_char - start
         if near and self._holds(heading.start_char, title):
             return heading.start_char

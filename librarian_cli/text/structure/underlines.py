@@ -3,6 +3,8 @@
     Reading files
     =============
 
+A row above as well makes it another kind, as reStructuredText has it.
+
 Owns the look of such a pair of lines. Its evidence is the length of the row and that several are alike; it must not
 know other kinds of headings.
 """
@@ -29,20 +31,24 @@ def find_underlined(body: str) -> list[Candidate]:
     """
     padded = f"\n{body}\n"
     found: list[Candidate] = []
-    signs: list[str] = []
+    signs: list[tuple[str, bool]] = []
     for row in _ROW.finditer(padded):
         start = padded.rfind("\n", 0, row.start())
         match = _TITLE.fullmatch(padded, start + 1, row.start()) if start >= 0 else None
         if match is None or not any(map(str.isalpha, match[1])):
             continue
         title, sign, length = match[1], row[1], 1 + len(row[2])
-        blanks, _ = surroundings(padded, start, row.start())
+        above = _ROW.match(padded, padded.rfind("\n", 0, start)) if start > 0 else None
+        over = above is not None and above.end() == start and above[1] == row[1]
+        top = above.start() if above and over else start
+        blanks, _ = surroundings(padded, top, row.start())
         if not blanks or not len(title) - 1 <= length <= len(title) + _MAX_LONGER:
             continue
-        if sign not in signs:
-            signs.append(sign)
-        family = FAMILIES[min(signs.index(sign), len(FAMILIES) - 1)]
-        found.append(Candidate(match.start(1) - 1, row.end() - 1, title, family, None, title, blanks, apart=True))
+        if (sign, over) not in signs:
+            signs.append((sign, over))
+        family = FAMILIES[min(signs.index((sign, over)), len(FAMILIES) - 1)]
+        begin = top if over else match.start(1) - 1
+        found.append(Candidate(begin, row.end() - 1, title, family, None, title, blanks, apart=True))
     ends = [*(c.start for c in found[1:]), len(body)][: len(found)]
     bodies = [end - c.end for c, end in zip(found, ends, strict=True)]
     return found if len(found) >= _LEAST and median(bodies) >= _MIN_BODY_CHARS else []

@@ -10,7 +10,7 @@ from reportlab.lib.pagesizes import A5
 from reportlab.pdfgen import canvas
 
 from librarian_cli import errors, models
-from librarian_cli.readers import pdf, pdf_fallback, pdf_text
+from librarian_cli.readers import pdf, pdf_fallback, pdf_heights, pdf_text
 from tests.unit.readers.samples import LIMITS, make_pdf, source_of, text_of, warnings_of
 
 PAGES = [[f"This is page {number}.", "It has two lines."] for number in range(1, 41)]
@@ -218,3 +218,11 @@ def test_the_second_reader_gives_each_heading_with_the_part_that_holds_its_page(
     assert pages == list(range(40))
     for part in parts:
         assert {item.page for item in part.headings} <= set(range(part.first_page, part.first_page + len(part.pages)))
+
+
+def test_blank_lines_above_a_place_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = "\r\n\r\n\r\nTides\r\nThey come.\r\nWinds"
+    starts = [raw.index("Tides"), raw.index("Winds")]
+    monkeypatch.setattr(pdf_heights, "places", lambda *_: starts)
+    clean = pdf_text.clean_page(raw)
+    assert pdf._places(None, raw, [500.0, 450.0]) == {500.0: clean.index("Tides"), 450.0: clean.index("Winds")}

@@ -56,3 +56,14 @@ def test_an_unsound_outline_stays_where_the_text_has_no_chapters() -> None:
     listed = "First of all\nSecond of all\n"
     found = [BookHeading(line, 1, 0, len(listed), exact=False) for line in listed.splitlines()]
     assert len(chapters.find_chapters(listed + body(400), found)) == 2
+
+
+def test_an_entry_that_leads_to_an_empty_page_is_not_looked_for_on_the_page_before() -> None:
+    page = "The quay\nOf all parts,\nPart Two\nis the longest, as is told below.\n"
+    text = page + "The storm\nIt came at night.\n"
+    found = [
+        BookHeading("The quay", 2, 0, len(page), exact=False),
+        BookHeading("Part Two", 1, len(page), len(page), exact=False),  # a picture
+        BookHeading("The storm", 2, len(page) + 1, len(text), exact=False),
+    ]
+    assert [p.start_char for p in outline.place_headings(text, found) if p.title == "Part Two"] == [len(page)]

@@ -146,3 +146,14 @@ def test_a_text_of_nothing_but_numbers_takes_no_time() -> None:
     start = time.process_time()
     chapters.find_chapters(text + body(3))
     assert time.process_time() - start < 5
+
+
+def test_titles_with_a_row_above_and_below_hold_those_with_a_row_below() -> None:
+    names = ["Harbours", "Tides", "Winds", "Charts", "Lamps", "Bells"]
+    text = "".join(
+        (f"{'=' * len(name)}\n" if number % 3 == 0 else "") + f"{name}\n{'=' * len(name)}\n\n{body(2)}\n"
+        for number, name in enumerate(names)
+    )
+    found = chapters.find_chapters(text)
+    assert [(c.title, c.level) for c in found] == [(name, 1 + (n % 3 > 0)) for n, name in enumerate(names)]
+    assert text[found[3].start_char :].startswith("======\nCharts\n======\n")
