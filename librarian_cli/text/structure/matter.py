@@ -78,8 +78,9 @@ _NUMBERED = re.compile(
     r"hoofdstuk|rozdział|część|глава|часть)\b)"
 )
 _CONTENTS = re.compile(
-    r"(?i)(?:table of )?contents\b|inhalt(?:sverzeichnis)?\b|table des (?:matières|chapitres)|sommaire\b|sumário\b|"
-    r"inhoud\b|innehåll\b|índice general|spis treści|obsah\b|оглавление|содержание|目录|目錄|目次"
+    r"(?i)(?:table of )?contents(?: of (?:the |this )?(?:volume|vol|book|part)\b.*)?|inhalt(?:sverzeichnis)?|"
+    r"table des (?:matières|chapitres)|sommaire|sumário|inhoud|innehåll|índice general|spis treści|obsah|"
+    r"оглавление|содержание|目录|目錄|目次"
 )
 _MOST_BEFORE_CONTENTS = 8
 _EDGES = " \t\xa0.:;*_[]()—–-"

@@ -93,7 +93,8 @@ def test_indexes_of_many_things_are_back_matter() -> None:
 
 
 def test_what_stands_before_the_contents_list_is_front_matter_whatever_its_name() -> None:
-    assert kinds("The Harbour Books", "A. Keeper", "Contents", "The Tide", "1. Ebb", "2. Flow") == "fffooo"
+    for contents in ("Contents", "CONTENTS OF VOLUME II.", "Inhaltsverzeichnis"):
+        assert kinds("The Harbour Books", "A. Keeper", contents, "The Tide", "1. Ebb", "2. Flow") == "fffooo"
 
 
 def test_a_title_that_holds_the_contents_list_and_the_chapters_is_no_matter() -> None:
