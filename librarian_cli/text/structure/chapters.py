@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
+from statistics import median
 
 from librarian_cli import models
 from librarian_cli.text.structure import decimals, families, headings, matter, outline, trimming, underlines
@@ -25,8 +26,6 @@ _OUTER = ("volume", "book", "part", "act")
 _INNER = frozenset({"scene", "section", "article"})
 _DEEP = {f: depth for kinds in (decimals.FAMILIES, underlines.FAMILIES) for depth, f in enumerate(kinds)}
 _UNNUMBERED = families.UNNUMBERED | {"appendix"}
-_BODY_SHARE = 0.8
-"""Of a text: a line before that which says that it ends is that of one story among others."""
 _TITLE_LINES = 3
 _MAX_TITLE_CHARS = 200
 
@@ -146,11 +145,18 @@ def _clean(line: str) -> str:
 
 
 def _ended(text: str, placed: Sequence[outline.Placed]) -> int:
-    """Index of the first heading after the line that says that the book ends; of several such lines none does."""
+    """Index of the first heading after the line that says that the book ends; of several such lines none does.
+
+    Nor does one in the first half, or one that is followed by what is as long as a usual chapter: it ends one story.
+    """
     lines = [found.start() for found in _THE_END.finditer(text)]
-    if len(lines) != 1 or lines[0] < _BODY_SHARE * len(text):
+    if len(lines) != 1 or 2 * lines[0] < len(text):
         return len(placed)
-    return sum(p.start_char <= lines[0] for p in placed)
+    starts = [p.start_char for p in placed]
+    sizes = [end - start for start, end in pairwise([*starts, len(text)])]
+    ended = sum(start <= lines[0] for start in starts)
+    is_story = ended and max(sizes[ended:], default=0) >= median(sizes[:ended])
+    return len(placed) if is_story else ended
 
 
 def _nest(text: str, placed: Sequence[outline.Placed], size: int) -> tuple[models.Chapter, ...]:

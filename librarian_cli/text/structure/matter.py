@@ -78,7 +78,8 @@ _NUMBERED = re.compile(
     r"hoofdstuk|rozdział|część|глава|часть)\b)"
 )
 _CONTENTS = re.compile(
-    r"(?i)(?:table of )?contents(?: of (?:the |this )?(?:volume|vol|book|part)\b.*)?|inhalt(?:sverzeichnis)?|"
+    r"(?i)(?:table of )?contents(?: of (?:the |this )?(?:volume|vol|book|part)\b.*)?"
+    r"(?: and (?:list of )?(?:illustrations|plates|figures|tables|maps))?|inhalt(?:sverzeichnis)?|"
     r"table des (?:matières|chapitres)|sommaire|sumário|inhoud|innehåll|índice general|spis treści|obsah|"
     r"оглавление|содержание|目录|目錄|目次"
 )

@@ -93,7 +93,7 @@ def test_indexes_of_many_things_are_back_matter() -> None:
 
 
 def test_what_stands_before_the_contents_list_is_front_matter_whatever_its_name() -> None:
-    for contents in ("Contents", "CONTENTS OF VOLUME II.", "Inhaltsverzeichnis"):
+    for contents in ("Contents", "CONTENTS OF VOLUME II.", "Contents and List of Maps", "Inhaltsverzeichnis"):
         assert kinds("The Harbour Books", "A. Keeper", contents, "The Tide", "1. Ebb", "2. Flow") == "fffooo"
 
 
