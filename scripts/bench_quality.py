@@ -26,7 +26,7 @@ PARTS: dict[str, ModuleType] = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("folder", type=Path, help="the folder with books/, ir/, keyphrases/ and passages/")
+    parser.add_argument("folder", type=Path, help="the folder with books/, outlines/, ir/, keyphrases/ and passages/")
     parser.add_argument("--part", choices=sorted(PARTS), action="append", help="measure this part only")
 
 
