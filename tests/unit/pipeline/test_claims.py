@@ -153,7 +153,8 @@ def test_the_librarys_own_task_has_no_agent(connection: sqlite3.Connection) -> N
     assert list(agents.every(connection)) == []
 
 
-def test_a_book_between_two_stages_keeps_its_room_and_needs_no_other(connection: sqlite3.Connection) -> None:
+def one_of_two_extracted(connection: sqlite3.Connection) -> tuple[Caps, Task]:
+    """Two books, of which one may be under way, and has been extracted. Returns: those caps, and its task."""
     for name in "ab":
         filed.file_book(connection, name)
     filed.pass_stage(connection, "schema")
@@ -161,18 +162,18 @@ def test_a_book_between_two_stages_keeps_its_room_and_needs_no_other(connection:
     (extracting,) = claim(connection, "extract", within=within)
     filed.finish(connection, extracting)
     agents.end_task(connection, extracting.agent, "idle", Cost())
+    return within, extracting
+
+
+def test_a_book_between_two_stages_keeps_its_room_and_needs_no_other(connection: sqlite3.Connection) -> None:
+    within, extracting = one_of_two_extracted(connection)
     assert claim(connection, "extract", within=within) == [], "the other book would be a second one under way"
     (chunking,) = claim(connection, "extract", "chunk", within=within)
     assert (chunking.book_row, chunking.stage, chunking.agent) == (extracting.book_row, "chunk", extracting.agent)
 
 
 def test_books_that_wait_to_be_enriched_leave_their_room_to_others(connection: sqlite3.Connection) -> None:
-    for name in "ab":
-        filed.file_book(connection, name)
-    filed.pass_stage(connection, "schema")
-    within = Caps({"ingestion": 1}, 1)
-    (first,) = claim(connection, "extract", within=within)
-    filed.finish(connection, first)
+    within, first = one_of_two_extracted(connection)
     (first,) = claim(connection, "chunk", within=within)
     filed.finish(connection, first)
     agents.end_task(connection, first.agent, "idle", Cost())
@@ -184,13 +185,7 @@ def test_books_that_wait_to_be_enriched_leave_their_room_to_others(connection: s
 
 
 def test_a_book_that_is_paused_between_two_stages_makes_room(connection: sqlite3.Connection) -> None:
-    for name in "ab":
-        filed.file_book(connection, name)
-    filed.pass_stage(connection, "schema")
-    within = Caps({"ingestion": 1}, 1)
-    (extracting,) = claim(connection, "extract", within=within)
-    filed.finish(connection, extracting)
-    agents.end_task(connection, extracting.agent, "idle", Cost())
+    within, extracting = one_of_two_extracted(connection)
     pauses.add(connection, ["chunk"])
     (other,) = claim(connection, "extract", "chunk", within=within)
     assert (other.book_row != extracting.book_row, other.stage) == (True, "extract")
